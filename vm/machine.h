@@ -65,8 +65,8 @@ struct Limits {
 /// execution; a machine made from a checkpoint calls its own.
 struct Hooks {
   /// At most kMaxLogBytes a call; `dropped` bytes more were asked for.
-  std::function<void(std::string_view bytes, std::uint64_t dropped)> log;
-  std::function<void(std::string_view label, std::uint64_t cycle)> label;
+  std::function<void(std::string_view bytes, std::uint64_t dropped)> log{};
+  std::function<void(std::string_view label, std::uint64_t cycle)> label{};
 };
 inline constexpr std::uint32_t kMaxLogBytes = std::uint32_t{1} << 20;
 
