@@ -58,7 +58,7 @@ struct Fault {
 struct Limits {
   std::uint64_t max_cycles = UINT64_MAX;
   std::uint64_t max_memory_bytes = std::uint64_t{1} << 30;  ///< in touched pages of 4 KiB
-  std::uint64_t max_output_bytes = std::uint64_t{1} << 30;
+  std::uint64_t max_output_bytes = std::uint64_t{1} << 30;  ///< from the start of the execution
 };
 
 /// Where the bytes go that a guest logs or labels: they are no part of the statement. Called during
