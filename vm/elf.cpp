@@ -2,10 +2,12 @@
 
 #include <elf.h>
 #include <fmt/format.h>
+#include <gelf.h>
 #include <libelf.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <tuple>
 
@@ -47,14 +49,15 @@ using ElfHandle = std::unique_ptr<Elf, ElfEnd>;
 
 struct OpenElf {
   ElfHandle handle;
-  const Elf32_Ehdr* header;
+  GElf_Ehdr header;
 };
 
-// The file as libelf sees it. libelf takes a pointer to non-const but with a memory image only reads.
+// The file as libelf sees it. libelf takes a pointer to non-const but with a memory image only reads. Headers
+// are copied out through gelf, as the file may place them at any alignment.
 tl::expected<OpenElf, ElfError> open(std::span<const std::byte> file) {
   using enum ElfErrorKind;
   [[maybe_unused]] static const unsigned version = elf_version(EV_CURRENT);
-  if (file.size() < EI_NIDENT || !std::equal(ELFMAG, ELFMAG + SELFMAG, reinterpret_cast<const char*>(file.data()))) {
+  if (file.size() < EI_NIDENT || std::memcmp(file.data(), ELFMAG, SELFMAG) != 0) {
     return error(kNotElf, "not an ELF file: it does not start with \\x7fELF");
   }
   const auto identity = [&](std::size_t i) { return std::to_integer<unsigned>(file[i]); };
@@ -66,12 +69,12 @@ tl::expected<OpenElf, ElfError> open(std::span<const std::byte> file) {
 
   ElfHandle handle(elf_memory(reinterpret_cast<char*>(const_cast<std::byte*>(file.data())), file.size()));
   if (!handle) return error(kNotElf, "libelf: {}", elf_errmsg(-1));
-  const Elf32_Ehdr* header = elf32_getehdr(handle.get());
-  if (header == nullptr) return error(kNotElf, "ELF header: {}", elf_errmsg(-1));
+  GElf_Ehdr header;
+  if (gelf_getehdr(handle.get(), &header) == nullptr) return error(kNotElf, "ELF header: {}", elf_errmsg(-1));
   return OpenElf{std::move(handle), header};
 }
 
-tl::expected<void, ElfError> check_header(const Elf32_Ehdr& header) {
+tl::expected<void, ElfError> check_header(const GElf_Ehdr& header) {
   using enum ElfErrorKind;
   if (header.e_machine != EM_RISCV)
     return error(kNotRiscV, "for machine {}, not RISC-V ({})", header.e_machine, EM_RISCV);
@@ -89,10 +92,10 @@ tl::expected<void, ElfError> check_header(const Elf32_Ehdr& header) {
   return {};
 }
 
-tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, const Elf32_Phdr& header,
+tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, const GElf_Phdr& header,
                                              std::size_t index) {
   using enum ElfErrorKind;
-  if (std::uint64_t{header.p_offset} + header.p_filesz > file.size()) {
+  if (header.p_offset + header.p_filesz > file.size()) {
     return error(kSegmentOutsideFile, "segment {}: {} bytes at offset {} reach beyond the file's {} bytes", index,
                  header.p_filesz, header.p_offset, file.size());
   }
@@ -100,13 +103,13 @@ tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, co
     return error(kSegmentSizes, "segment {}: {} bytes in the file but {} in memory", index, header.p_filesz,
                  header.p_memsz);
   }
-  if (std::uint64_t{header.p_vaddr} + header.p_memsz > kMemoryEnd) {
+  if (header.p_vaddr + header.p_memsz > kMemoryEnd) {
     return error(kSegmentBeyondMemory, "segment {}: {} bytes at {:#x} end beyond 4 GiB", index, header.p_memsz,
                  header.p_vaddr);
   }
   const auto bytes = file.subspan(header.p_offset, header.p_filesz);
-  return Segment{.address = header.p_vaddr,
-                 .memory_size = header.p_memsz,
+  return Segment{.address = static_cast<std::uint32_t>(header.p_vaddr),
+                 .memory_size = static_cast<std::uint32_t>(header.p_memsz),
                  .executable = (header.p_flags & PF_X) != 0,
                  .file_bytes = {bytes.begin(), bytes.end()}};
 }
@@ -127,7 +130,7 @@ tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::
   if (file.size() > max_bytes) return error(kTooLarge, "{} bytes; the limit is {}", file.size(), max_bytes);
   const auto elf = open(file);
   if (!elf) return tl::unexpected(elf.error());
-  const Elf32_Ehdr& header = *elf->header;
+  const GElf_Ehdr& header = elf->header;
   if (auto checked = check_header(header); !checked) return tl::unexpected(checked.error());
 
   std::size_t count = 0;
@@ -135,21 +138,22 @@ tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::
     return error(kBadProgramHeaders, "program headers: {}", elf_errmsg(-1));
   if (count > kMaxProgramHeaders)
     return error(kBadProgramHeaders, "{} program headers; at most {} are read", count, kMaxProgramHeaders);
-  if (count != 0 && (header.e_phentsize != sizeof(Elf32_Phdr) ||
-                     std::uint64_t{header.e_phoff} + count * sizeof(Elf32_Phdr) > file.size())) {
+  if (count != 0 &&
+      (header.e_phentsize != sizeof(Elf32_Phdr) || header.e_phoff + count * sizeof(Elf32_Phdr) > file.size())) {
     return error(kBadProgramHeaders, "{} program headers of {} bytes at offset {} do not fit the file", count,
                  header.e_phentsize, header.e_phoff);
   }
-  const Elf32_Phdr* headers = count == 0 ? nullptr : elf32_getphdr(elf->handle.get());
-  if (count != 0 && headers == nullptr) return error(kBadProgramHeaders, "program headers: {}", elf_errmsg(-1));
-
-  ElfImage image{.entry = header.e_entry, .segments = {}};
+  ElfImage image{.entry = static_cast<std::uint32_t>(header.e_entry), .segments = {}};
   for (std::size_t i = 0; i < count; ++i) {
-    if (headers[i].p_type == PT_DYNAMIC || headers[i].p_type == PT_INTERP) {
+    GElf_Phdr segment_header;
+    if (gelf_getphdr(elf->handle.get(), static_cast<int>(i), &segment_header) == nullptr) {
+      return error(kBadProgramHeaders, "program header {}: {}", i, elf_errmsg(-1));
+    }
+    if (segment_header.p_type == PT_DYNAMIC || segment_header.p_type == PT_INTERP) {
       return error(kDynamic, "dynamically linked: link with -static, without -pie");
     }
-    if (headers[i].p_type != PT_LOAD || headers[i].p_memsz == 0) continue;
-    auto segment = read_segment(file, headers[i], i);
+    if (segment_header.p_type != PT_LOAD || segment_header.p_memsz == 0) continue;
+    auto segment = read_segment(file, segment_header, i);
     if (!segment) return tl::unexpected(segment.error());
     image.segments.push_back(*std::move(segment));
   }
@@ -180,29 +184,34 @@ tl::expected<std::vector<Symbol>, ElfError> read_symbols(std::span<const std::by
   };
   std::vector<Candidate> candidates;
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(handle, section)) != nullptr;) {
-    const Elf32_Shdr* header = elf32_getshdr(section);
-    if (header == nullptr) return error(kBadSymbolTable, "section header: {}", elf_errmsg(-1));
-    if (header->sh_type != SHT_SYMTAB) continue;
-    const Elf_Data* data = elf_getdata(section, nullptr);
-    if (data == nullptr || data->d_buf == nullptr || data->d_size % sizeof(Elf32_Sym) != 0) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) return error(kBadSymbolTable, "section header: {}", elf_errmsg(-1));
+    if (header.sh_type != SHT_SYMTAB) continue;
+    Elf_Data* data = elf_getdata(section, nullptr);
+    if (data == nullptr || data->d_size % sizeof(Elf32_Sym) != 0) {
       return error(kBadSymbolTable, "the symbol table does not fit the file");
     }
-    for (const Elf32_Sym& s : std::span(static_cast<const Elf32_Sym*>(data->d_buf), data->d_size / sizeof(Elf32_Sym))) {
-      const unsigned type = ELF32_ST_TYPE(s.st_info);
+    for (std::size_t i = 0; i < data->d_size / sizeof(Elf32_Sym); ++i) {
+      GElf_Sym s;
+      if (gelf_getsym(data, static_cast<int>(i), &s) == nullptr)
+        return error(kBadSymbolTable, "symbol {}: {}", i, elf_errmsg(-1));
+      const unsigned type = GELF_ST_TYPE(s.st_info);
       if ((type != STT_FUNC && type != STT_NOTYPE) || s.st_shndx == SHN_UNDEF || s.st_shndx >= SHN_LORESERVE) continue;
-      Elf_Scn* home = elf_getscn(handle, s.st_shndx);
-      const Elf32_Shdr* home_header = home == nullptr ? nullptr : elf32_getshdr(home);
-      if (home_header == nullptr)
+      GElf_Shdr home;
+      if (gelf_getshdr(elf_getscn(handle, s.st_shndx), &home) == nullptr) {
         return error(kBadSymbolTable, "a symbol names section {}, which is not there", s.st_shndx);
-      if ((home_header->sh_flags & SHF_EXECINSTR) == 0) continue;
-      const char* text = elf_strptr(handle, header->sh_link, s.st_name);
+      }
+      if ((home.sh_flags & SHF_EXECINSTR) == 0) continue;
+      const char* text = elf_strptr(handle, header.sh_link, s.st_name);
       if (text == nullptr) return error(kBadSymbolTable, "a symbol's name: {}", elf_errmsg(-1));
       const std::string_view symbol_name(text);
       // Mapping symbols ($x, $d) and the assembler's local labels are no functions.
       if (symbol_name.empty() || symbol_name.starts_with('$') || symbol_name.starts_with(".L")) continue;
-      const unsigned bind = ELF32_ST_BIND(s.st_info);
+      const unsigned bind = GELF_ST_BIND(s.st_info);
       const int rank = (type == STT_FUNC ? 0 : 3) + (bind == STB_GLOBAL ? 0 : bind == STB_WEAK ? 1 : 2);
-      candidates.push_back({{s.st_value, s.st_size, std::string(symbol_name)}, rank});
+      candidates.push_back(
+          {{static_cast<std::uint32_t>(s.st_value), static_cast<std::uint32_t>(s.st_size), std::string(symbol_name)},
+           rank});
     }
   }
   std::ranges::sort(candidates, {},

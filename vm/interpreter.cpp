@@ -348,7 +348,7 @@ std::optional<FaultKind> Machine::interpret(u64 until, Trace* trace) {
         break;
       }
       case Opcode::kOutput: {
-        if (output_.size() >= limits_.max_output_bytes) {
+        if (x[op->rs1] >= limits_.max_output_bytes) {
           fault = FaultKind::kOutputLimit;
           goto stopped;
         }

@@ -58,15 +58,15 @@ struct Fault {
 struct Limits {
   std::uint64_t max_cycles = UINT64_MAX;
   std::uint64_t max_memory_bytes = std::uint64_t{1} << 30;  ///< in touched pages of 4 KiB
-  std::uint64_t max_output_bytes = std::uint64_t{1} << 30;
+  std::uint64_t max_output_bytes = std::uint64_t{1} << 30;  ///< from the start of the execution
 };
 
 /// Where the bytes go that a guest logs or labels: they are no part of the statement. Called during
 /// execution; a machine made from a checkpoint calls its own.
 struct Hooks {
   /// At most kMaxLogBytes a call; `dropped` bytes more were asked for.
-  std::function<void(std::string_view bytes, std::uint64_t dropped)> log;
-  std::function<void(std::string_view label, std::uint64_t cycle)> label;
+  std::function<void(std::string_view bytes, std::uint64_t dropped)> log{};
+  std::function<void(std::string_view label, std::uint64_t cycle)> label{};
 };
 inline constexpr std::uint32_t kMaxLogBytes = std::uint32_t{1} << 20;
 

@@ -1,9 +1,16 @@
 #include "vm/paged_store.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <new>
 
 namespace magnetar::vm {
+namespace {
+
+constexpr std::size_t kTableBytes = kPageCount * sizeof(void*);
+
+}  // namespace
 
 PageTree PageTree::with(const std::vector<NumberedPage>& pages) const {
   PageTree result = *this;
@@ -24,9 +31,14 @@ std::shared_ptr<const Page> PageTree::find(std::uint32_t number) const {
 
 template <typename T>
 PagedStore::Table<T> PagedStore::make_table() {
-  void* memory = std::calloc(kPageCount, sizeof(T));
-  if (memory == nullptr) throw std::bad_alloc();
-  return Table<T>(static_cast<T*>(memory));
+  static_assert(sizeof(T) == sizeof(void*));
+  void* table = mmap(nullptr, kTableBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (table == MAP_FAILED) throw std::bad_alloc();
+  return Table<T>(static_cast<T*>(table));
+}
+
+void PagedStore::Unmap::operator()(void* table) const {
+  munmap(table, kTableBytes);
 }
 
 PagedStore::PagedStore(PageTree tree)

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -73,12 +72,12 @@ class PagedStore {
   void clear();
 
  private:
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
+  // A table by page number: 8 MiB of address space of which only the parts that are used become memory.
+  struct Unmap {
+    void operator()(void* table) const;
   };
-  // Both tables are 8 MiB of address space of which only the parts that are used become memory.
   template <typename T>
-  using Table = std::unique_ptr<T[], Free>;
+  using Table = std::unique_ptr<T[], Unmap>;
   template <typename T>
   static Table<T> make_table();
 

@@ -184,7 +184,7 @@ void Program::decode_runs() {
     }
   }
   std::ranges::sort(outside_);
-  outside_.erase(std::ranges::unique(outside_).begin(), outside_.end());
+  outside_.erase(std::unique(outside_.begin(), outside_.end()), outside_.end());
   first_outside_ = runs_.back().first_op + static_cast<std::uint32_t>(runs_.back().words.size()) + 1;
 
   ops_.reserve(first_outside_ + outside_.size());
