@@ -14,7 +14,7 @@ Compiles every program of programs/ into prebuilt/. Programs whose bytes stay th
 The bytes depend on the compiler, so prebuilt/toolchain.txt records the versions that made them, and --check
 with others tells nothing.
 
-Exit status: 0 done; 1 --check found differences; 2 usage; 4 the compiler is not installed;
+Exit status: 0 done; 1 a program differs, does not compile or has no source; 2 usage; 4 the compiler is not installed;
 77 --check cannot compare: the compiler is not installed, or of another version.
 TEXT
 }
@@ -34,25 +34,27 @@ case $#:${1-} in
     ;;
 esac
 
-cross=riscv64-unknown-elf
-for version in gcc:gcc-riscv64-unknown-elf ld:binutils-riscv64-unknown-elf; do
-  if ! command -v "$cross-${version%%:*}" >/dev/null; then
-    echo "rebuild.sh: skipped: $cross-${version%%:*} is not installed (Debian: ${version#*:})"
-    if $check; then exit 77; else exit 4; fi
+# unavailable MESSAGE: a check is skipped, which is for its caller to report.
+unavailable() {
+  if $check; then
+    echo "rebuild.sh: skipped: $1"
+    exit 77
   fi
-done
-picolibc=$(echo '#include <picolibc.h>
-_PICOLIBC_VERSION' | $cross-gcc --specs=picolibc.specs -march=rv32i -mabi=ilp32 -E -P -x c - 2>/dev/null | tr -d '"') || {
-  echo "rebuild.sh: skipped: picolibc is not installed (Debian: picolibc-riscv64-unknown-elf)"
-  if $check; then exit 77; else exit 4; fi
+  echo "rebuild.sh: $1" >&2
+  exit 4
 }
+
+cross=riscv64-unknown-elf
+command -v $cross-gcc >/dev/null || unavailable "$cross-gcc is not installed (Debian: gcc-riscv64-unknown-elf)"
+picolibc=$(echo '#include <picolibc.h>
+_PICOLIBC_VERSION' | $cross-gcc --specs=picolibc.specs -march=rv32i -mabi=ilp32 -E -P -x c - 2>/dev/null) ||
+  unavailable "picolibc is not installed (Debian: picolibc-riscv64-unknown-elf)"
 toolchain="gcc $($cross-gcc -dumpfullversion)
 binutils $($cross-ld --version | sed -n '1s/.* //p')
-picolibc $(tail -n 1 <<<"$picolibc")"
+picolibc $(tail -n 1 <<<"${picolibc//\"/}")"
 
 if $check && [[ $toolchain != "$(cat prebuilt/toolchain.txt)" ]]; then
-  echo "rebuild.sh: skipped: prebuilt/ was made by $(paste -sd, prebuilt/toolchain.txt), here is ${toolchain//$'\n'/,}"
-  exit 77
+  unavailable "prebuilt/ was made by $(paste -sd, prebuilt/toolchain.txt); installed is ${toolchain//$'\n'/,}"
 fi
 
 work=$(mktemp -d)
