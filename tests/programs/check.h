@@ -1,3 +1,4 @@
+// clang-format off: assembler
 // Macros for programs that test one instruction each.
 //
 // A program that finds nothing wrong halts with a0 = 0; at the first case that is wrong it halts with
@@ -449,7 +450,7 @@ zeros:
 
 // `word`, of which the load takes the low part: the symbols size and sign say how.
   .macro expect_loaded register, word, scratch=x31
-  expect \register, ((((\word) & ((1 << (8 * size)) - 1)) ^ sign) - sign, \scratch
+  expect \register, "(((\word) & ((1 << (8 * size)) - 1)) ^ sign) - sign", \scratch
   .endm
 
 // sign: the bit that is copied to the left, or 0.
@@ -542,29 +543,29 @@ zeros:
 
 // operation rs2, offset(rs1)
 
-#define BLOCK_0 0x1badd00d
-#define BLOCK_1 0x87654321
-#define BLOCK_2 0xfeedface
+  .set block_word_0, 0x1badd00d
+  .set block_word_1, 0x87654321
+  .set block_word_2, 0xfeedface
 
 // Three words, of which the one in the middle is stored to.
   .macro prepare_block
   load_address a1, block
-  li a2, BLOCK_0
+  li a2, block_word_0
   sw a2, 0(a1)
-  li a2, BLOCK_1
+  li a2, block_word_1
   sw a2, 4(a1)
-  li a2, BLOCK_2
+  li a2, block_word_2
   sw a2, 8(a1)
   .endm
 
   .macro expect_block offset, mask, value
   load_address a1, block
   lw a2, 0(a1)
-  expect a2, BLOCK_0
+  expect a2, block_word_0
   lw a2, 4(a1)
-  expect a2, (BLOCK_1 & ~(\mask << (8 * (\offset)))) | (((\value) & \mask) << (8 * (\offset)))
+  expect a2, "(block_word_1 & ~(\mask << (8 * (\offset)))) | (((\value) & \mask) << (8 * (\offset)))"
   lw a2, 8(a1)
-  expect a2, BLOCK_2
+  expect a2, block_word_2
   .endm
 
   .macro store_case operation, mask, position, value
@@ -614,7 +615,7 @@ zeros:
   \operation a3, 0(a3)
   load_address a1, block
   lw a2, 4(a1)
-  li a4, BLOCK_1 & ~\mask
+  li a4, block_word_1 & ~\mask
   li a5, \mask
   and a3, a3, a5
   or a4, a4, a3
@@ -641,14 +642,14 @@ zeros:
   \operation a2, 4(a1)
   nops \first
   lw a3, 4(a1)
-  expect a3, (BLOCK_1 & ~\mask) | (0x33445566 & \mask)
+  expect a3, "(block_word_1 & ~\mask) | (0x33445566 & \mask)"
   li a2, 0x778899aa
   nops \first
   load_address a1, block
   nops \second
   \operation a2, 4(a1)
   lw a3, 4(a1)
-  expect a3, (BLOCK_1 & ~\mask) | (0x778899aa & \mask)
+  expect a3, "(block_word_1 & ~\mask) | (0x778899aa & \mask)"
   addi s0, s0, -1
   bnez s0, 1b
   .endr
