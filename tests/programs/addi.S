@@ -1,4 +1,5 @@
 // addi: rd = rs1 + immediate
+#define CONSTANTS_FROM_MEMORY
 #include "check.h"
 
   test_immediate addi, "a + b"

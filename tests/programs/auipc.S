@@ -23,9 +23,7 @@
   .endr
   auipc_case x31, 0x81234, x5
   auipc x0, 0x81234
-  expect x0, 0
-  mv a1, x0
-  expect a1, 0
+  expect_x0_is_zero
   // The same instruction at two places gives two values.
   li s0, 0
 1:

@@ -1,4 +1,4 @@
-// clang-format off: assembler
+// clang-format off
 // Macros for programs that test one instruction each.
 //
 // A program that finds nothing wrong halts with a0 = 0; at the first case that is wrong it halts with
@@ -32,22 +32,49 @@
   .globl _start
 _start:
   .set case_number, 0
+  // A jump into the middle of a `fail` must not look like the end of a program without mistakes.
+  lui a0, 0xbad
+
+// The program of ADDI must not make the values that it compares with ADDI, as LI does.
+#ifdef CONSTANTS_FROM_MEMORY
+  .macro constant register, value
+  .data
+  .balign 4
+.Lconstant\@:
+  .word \value
+  .text
+  lui \register, %hi(.Lconstant\@)
+  lw \register, %lo(.Lconstant\@)(\register)
+  .endm
+#else
+  .macro constant register, value
+  li \register, \value
+  .endm
+#endif
 
   .macro pass
-  li a0, 0
+  lui a0, 0
   unimp
   .endm
 
 // Getting here is wrong.
   .macro fail
   .set case_number, case_number + 1
-  li a0, 2 * case_number + 1
+  constant a0, "2 * case_number + 1"
   unimp
   .endm
 
   .macro expect register, value, scratch=x31
-  li \scratch, (\value) & 0xffffffff
+  constant \scratch, "(\value) & 0xffffffff"
   beq \register, \scratch, .Lright\@
+  fail
+.Lright\@:
+  .endm
+
+// Not by way of LI, which would take x0 for zero.
+  .macro expect_x0_is_zero
+  lui a3, 0
+  beq x0, a3, .Lright\@
   fail
 .Lright\@:
   .endm
@@ -81,8 +108,8 @@ _start:
 
   .macro register_case operation, expression, x, y
   set_operands \x, \y
-  li a1, a
-  li a2, b
+  constant a1, a
+  constant a2, b
   \operation a3, a1, a2
   expect a3, \expression
   // The operands are as they were.
@@ -92,28 +119,28 @@ _start:
 
 // Every register as rd, rs1 and rs2; p and q are others.
   .macro register_roles operation, expression, register, p, q
-  li \p, a
-  li \q, b
+  constant \p, a
+  constant \q, b
   \operation \register, \p, \q
   expect \register, \expression, \p
-  li \register, a
-  li \p, b
+  constant \register, a
+  constant \p, b
   \operation \q, \register, \p
   expect \q, \expression, \p
-  li \p, a
-  li \register, b
+  constant \p, a
+  constant \register, b
   \operation \q, \p, \register
   expect \q, \expression, \p
   .endm
 
   .macro register_aliases operation, expression, x, y
   set_operands \x, \y
-  li a1, a
-  li a2, b
+  constant a1, a
+  constant a2, b
   \operation a1, a1, a2
   expect a1, \expression
   expect a2, b
-  li a1, a
+  constant a1, a
   \operation a2, a1, a2
   expect a2, \expression
   expect a1, a
@@ -124,7 +151,7 @@ _start:
   \operation a1, a1, a1
   expect a1, \expression
   // x0 as an operand and as the destination.
-  li a1, a
+  constant a1, a
   set_operands 0, \x
   \operation a3, x0, a1
   expect a3, \expression
@@ -134,10 +161,10 @@ _start:
   set_operands 0, 0
   \operation a3, x0, x0
   expect a3, \expression
-  \operation x0, a1, a1
-  expect x0, 0
-  mv a3, x0
-  expect a3, 0
+  constant a1, "(\x) & 0xffffffff"
+  constant a2, "(\y) & 0xffffffff"
+  \operation x0, a1, a2
+  expect_x0_is_zero
   .endm
 
 // Operands and results at distances 0 to 2 from where they are used, each twice.
@@ -145,19 +172,19 @@ _start:
   set_operands \x, \y
   .irp first, 0, 1, 2
   .irp second, 0, 1, 2
-  li s0, 2
+  constant s0, 2
 1:
-  li a1, a
+  constant a1, a
   nops \first
-  li a2, b
+  constant a2, b
   nops \second
   \operation a3, a1, a2
   nops \first
   mv a4, a3
   expect a4, \expression
-  li a2, b
+  constant a2, b
   nops \first
-  li a1, a
+  constant a1, a
   nops \second
   \operation a3, a1, a2
   expect a3, \expression
@@ -173,12 +200,14 @@ _start:
   register_case \operation, "\expression", \x, \y
   .endr
   .endr
-  set_operands 0xfedc4321, 0x0badf00d
+  .irp x, 0xfedc4321, 0x0badf00d
+  set_operands \x, 0xfedc4321 ^ 0x0badf00d ^ \x
   .irp register, MOST_REGISTERS
   register_roles \operation, "\expression", \register, x30, x31
   .endr
   register_roles \operation, "\expression", x30, x5, x6
   register_roles \operation, "\expression", x31, x5, x6
+  .endr
   register_aliases \operation, "\expression", 0xfedc4321, 0x0badf00d
   register_aliases \operation, "\expression", 0x00000007, 0xfffffffd
   register_distances \operation, "\expression", 0x76543210, 0x80000003
@@ -201,32 +230,30 @@ _start:
 
   .macro immediate_case operation, expression, x, y
   set_operands \x, \y
-  li a1, a
+  constant a1, a
   \operation a3, a1, \y
   expect a3, \expression
   expect a1, a
   .endm
 
   .macro immediate_roles operation, expression, register, other, y
-  li \other, a
+  constant \other, a
   \operation \register, \other, \y
   expect \register, \expression, \other
-  li \register, a
+  constant \register, a
   \operation \other, \register, \y
   expect \other, \expression, \register
   .endm
 
   .macro immediate_aliases operation, expression, x, y
   set_operands \x, \y
-  li a1, a
+  constant a1, a
   \operation a1, a1, \y
   expect a1, \expression
-  li a1, a
+  constant a1, a
   \operation x0, a1, \y
-  expect x0, 0
+  expect_x0_is_zero
   expect a1, a
-  mv a3, x0
-  expect a3, 0
   set_operands 0, \y
   \operation a3, x0, \y
   expect a3, \expression
@@ -236,9 +263,9 @@ _start:
   set_operands \x, \y
   .irp first, 0, 1, 2
   .irp second, 0, 1, 2
-  li s0, 2
+  constant s0, 2
 1:
-  li a1, a
+  constant a1, a
   nops \first
   \operation a3, a1, \y
   nops \second
@@ -315,22 +342,22 @@ _start:
 
   .macro branch_case operation, taken, x, y
   set_operands \x, \y
-  li a1, a
-  li a2, b
+  constant a1, a
+  constant a2, b
   branch \operation, "\taken", a1, a2
   expect a1, a
   expect a2, b
   .endm
 
   .macro branch_roles operation, taken, register, other
-  li \register, a
-  li \other, b
+  constant \register, a
+  constant \other, b
   branch \operation, "\taken", \register, \other
   .endm
 
   .macro branch_roles_swapped operation, taken, register, other
-  li \other, a
-  li \register, b
+  constant \other, a
+  constant \register, b
   branch \operation, "\taken", \other, \register
   .endm
 
@@ -338,11 +365,11 @@ _start:
   set_operands \x, \y
   .irp first, 0, 1, 2
   .irp second, 0, 1, 2
-  li s0, 2
+  constant s0, 2
 1:
-  li a1, a
+  constant a1, a
   nops \first
-  li a2, b
+  constant a2, b
   nops \second
   branch \operation, "\taken", a1, a2
   addi s0, s0, -1
@@ -353,8 +380,8 @@ _start:
 
 // The ends of the range, for operands for which the branch is taken: 4092 bytes on, and 4096 back.
   .macro branch_range operation, x, y
-  li a1, \x
-  li a2, \y
+  constant a1, \x
+  constant a2, \y
 .Lforward_branch\@:
   \operation a1, a2, .Lfar\@
   fail
@@ -392,7 +419,7 @@ _start:
   // rs1 = rs2, and x0.
   .irp p, 0, 1, 0x80000000, 0xffffffff
   set_operands \p, \p
-  li a1, a
+  constant a1, a
   branch \operation, "\taken", a1, a1
   set_operands \p, 0
   branch \operation, "\taken", a1, x0
@@ -403,8 +430,8 @@ _start:
   branch \operation, "\taken", x0, x0
   branch_range \operation, \x, \y
   // A target that is no multiple of 4 matters only when the branch is taken.
-  li a1, \x
-  li a2, \w
+  constant a1, \x
+  constant a2, \w
   \operation a1, a2, . + 6
   .endm
 
@@ -521,12 +548,10 @@ zeros:
   expect_loaded a1, TABLE_WORD(position)
   load_address a1, table
   \operation x0, 64(a1)
-  expect x0, 0
-  mv a2, x0
-  expect a2, 0
+  expect_x0_is_zero
   .irp first, 0, 1, 2
   .irp second, 0, 1, 2
-  li s0, 2
+  constant s0, 2
 1:
   load_address a1, table
   nops \first
@@ -550,11 +575,11 @@ zeros:
 // Three words, of which the one in the middle is stored to.
   .macro prepare_block
   load_address a1, block
-  li a2, block_word_0
+  constant a2, block_word_0
   sw a2, 0(a1)
-  li a2, block_word_1
+  constant a2, block_word_1
   sw a2, 4(a1)
-  li a2, block_word_2
+  constant a2, block_word_2
   sw a2, 8(a1)
   .endm
 
@@ -572,7 +597,7 @@ zeros:
   .irp offset, -2048, -1, 0, 1, 2047
   prepare_block
   load_address a1, block + 4 + \position - (\offset)
-  li a2, \value
+  constant a2, \value
   \operation a2, \offset(a1)
   expect a2, \value
   expect_address a1, block + 4 + \position - (\offset)
@@ -583,11 +608,11 @@ zeros:
   .macro store_roles operation, mask, register, other
   prepare_block
   load_address \register, block + 4
-  li \other, 0x13572468
+  constant \other, 0x13572468
   \operation \other, 0(\register)
   expect_block 0, \mask, 0x13572468
   prepare_block
-  li \register, 0x2468ace1
+  constant \register, 0x2468ace1
   load_address \other, block + 4
   \operation \register, 0(\other)
   expect_block 0, \mask, 0x2468ace1
@@ -615,8 +640,8 @@ zeros:
   \operation a3, 0(a3)
   load_address a1, block
   lw a2, 4(a1)
-  li a4, block_word_1 & ~\mask
-  li a5, \mask
+  constant a4, "block_word_1 & ~\mask"
+  constant a5, \mask
   and a3, a3, a5
   or a4, a4, a3
   beq a2, a4, .Lstored_address\@
@@ -624,26 +649,26 @@ zeros:
 .Lstored_address\@:
   // A later store to the same place counts, from either side of it.
   prepare_block
-  li a2, -1
+  constant a2, -1
   \operation a2, 4(a1)
   load_address a1, block
-  li a2, 0x0f1e2d3c
+  constant a2, 0x0f1e2d3c
   \operation a2, 4(a1)
   expect_block 0, \mask, 0x0f1e2d3c
   .irp first, 0, 1, 2
   .irp second, 0, 1, 2
   prepare_block
-  li s0, 2
+  constant s0, 2
 1:
   load_address a1, block
   nops \first
-  li a2, 0x33445566
+  constant a2, 0x33445566
   nops \second
   \operation a2, 4(a1)
   nops \first
   lw a3, 4(a1)
   expect a3, "(block_word_1 & ~\mask) | (0x33445566 & \mask)"
-  li a2, 0x778899aa
+  constant a2, 0x778899aa
   nops \first
   load_address a1, block
   nops \second
@@ -669,7 +694,7 @@ block:
   .macro fill_registers
   .set index, 1
   .irp register, MOST_REGISTERS, x30
-  li \register, OWN_VALUE(index) & 0xffffffff
+  constant \register, OWN_VALUE(index) & 0xffffffff
   .set index, index + 1
   .endr
   .endm
@@ -682,14 +707,14 @@ block:
   .endif
   .set index, index + 1
   .endr
-  expect x0, 0
+  expect_x0_is_zero
   .endm
 
 // System calls: number in s2, arguments in a1 and a2, result in a0.
   .macro system_call number, address=0, size=0
-  li s2, \number
+  constant s2, \number
   load_address a1, \address
-  li a2, \size
-  li a0, 0x55555555
+  constant a2, \size
+  constant a0, 0x55555555
   ecall
   .endm

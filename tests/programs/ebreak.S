@@ -4,6 +4,7 @@
   fill_registers
   ebreak
   ebreak
+  ebreak
   expect_registers
   // Neither before a branch nor as its target.
   li a1, 3

@@ -46,9 +46,7 @@ start:
   jalr x0, a1, 0
   fail
 1:
-  expect x0, 0
-  mv a2, x0
-  expect a2, 0
+  expect_x0_is_zero
   // rs1 = x0: an absolute address.
   jalr a1, %lo(absolute)(x0)
 after_absolute:
