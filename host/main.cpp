@@ -2,20 +2,25 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <new>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "host/command.h"
 #include "host/run_command.h"
 
-int main(int argc, char** argv) {
-  using namespace magnetar::host;
+namespace {
 
+using namespace magnetar::host;
+
+int run_command_line(int argc, char** argv) {
   CLI::App app("Magnetar: proves executions of RV32I programs");
   app.set_version_flag("--version", "magnetar " MAGNETAR_VERSION);
   app.require_subcommand(1);
-  RunCommand run(app);
+  const RunCommand run(app);
 
   try {
     app.parse(argc, argv);
@@ -31,5 +36,16 @@ int main(int argc, char** argv) {
     return result ? *result : report(result.error(), run.json());
   } catch (const std::bad_alloc&) {
     return report({kEnvironment, "out-of-memory", "out of memory"}, run.json());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_command_line(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "magnetar: %s\n", error.what());
+    return kEnvironment;
   }
 }

@@ -129,8 +129,7 @@ void Machine::for_each_touched(const std::function<void(Address, std::uint32_t, 
     const Page& times = *times_.find(number);
     const Page& values = *memory_.find(number);
     for (std::uint32_t i = 0; i < kWordsPerPage; ++i) {
-      if (times[i] != 0)
-        f(Address::memory(static_cast<std::uint32_t>(number * kWordsPerPage) + i), values[i], times[i]);
+      if (times[i] != 0) f(Address::memory(number * kWordsPerPage + i), values[i], times[i]);
     }
   }
   for (std::uint8_t i = 0; i < kRegisterCount; ++i) {

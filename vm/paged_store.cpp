@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <type_traits>
 
 namespace magnetar::vm {
 namespace {
@@ -31,7 +32,7 @@ std::shared_ptr<const Page> PageTree::find(std::uint32_t number) const {
 
 template <typename T>
 PagedStore::Table<T> PagedStore::make_table() {
-  static_assert(sizeof(T) == sizeof(void*));
+  static_assert(std::is_pointer_v<T>);
   void* table = mmap(nullptr, kTableBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (table == MAP_FAILED) throw std::bad_alloc();
   return Table<T>(static_cast<T*>(table));

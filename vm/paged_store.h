@@ -9,7 +9,7 @@
 
 namespace magnetar::vm {
 
-inline constexpr std::size_t kWordsPerPage = 1024;
+inline constexpr std::uint32_t kWordsPerPage = 1024;
 inline constexpr std::uint32_t kPageCount = std::uint32_t{1} << 20;
 
 /// A u32 for each of 1,024 consecutive words of memory.

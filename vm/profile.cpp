@@ -87,12 +87,12 @@ void Profiler::add(const Trace& trace) {
 void Profiler::write_folded(std::ostream& out) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].cycles == 0) continue;
-    std::string stack = names_[nodes_[i].name];
-    for (std::size_t n = i; n != 0;) {
-      n = nodes_[n].parent;
-      stack = names_[nodes_[n].name] + ";" + stack;
+    std::vector<std::size_t> path = {i};
+    while (path.back() != 0) path.push_back(nodes_[path.back()].parent);
+    for (auto node = path.rbegin(); node != path.rend(); ++node) {
+      out << (node == path.rbegin() ? "" : ";") << names_[nodes_[*node].name];
     }
-    out << stack << ' ' << nodes_[i].cycles << '\n';
+    out << ' ' << nodes_[i].cycles << '\n';
   }
 }
 

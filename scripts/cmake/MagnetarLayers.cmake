@@ -2,7 +2,7 @@
 #
 #   magnetar_layer(<path> SOURCES <file>... [DEPENDS <layer path>...] [LIBRARIES <target>...])
 #
-# makes the static library `magnetar_<path with _ for />`, alias `magnetar::<path>`, of the folder that calls it.
+# makes the static library `magnetar_<path with _ for />`, alias `magnetar::<the same>`, of the folder that calls it.
 # Headers are included by their path from the repository root, as "engine/algebra/field.h". Such a
 # path resolves through a directory of the build tree that holds a link to this one layer and nothing
 # else, so including a header of a layer that is not among DEPENDS does not compile.
@@ -15,7 +15,7 @@ function(magnetar_layer path)
   string(REPLACE "/" "_" name "${path}")
   set(target "magnetar_${name}")
   add_library(${target} STATIC ${arg_SOURCES})
-  add_library("magnetar::${path}" ALIAS ${target})
+  add_library("magnetar::${name}" ALIAS ${target})
 
   set(view "${CMAKE_BINARY_DIR}/layers/${name}")
   cmake_path(GET path PARENT_PATH parent)
@@ -24,10 +24,11 @@ function(magnetar_layer path)
   target_include_directories(${target} PUBLIC "${view}")
 
   foreach(layer IN LISTS arg_DEPENDS)
-    if(NOT TARGET "magnetar::${layer}")
+    string(REPLACE "/" "_" layer_name "${layer}")
+    if(NOT TARGET "magnetar::${layer_name}")
       message(FATAL_ERROR "magnetar_layer(${path}): ${layer} is not a layer before it")
     endif()
-    target_link_libraries(${target} PUBLIC "magnetar::${layer}")
+    target_link_libraries(${target} PUBLIC "magnetar::${layer_name}")
   endforeach()
   target_link_libraries(${target} PUBLIC ${arg_LIBRARIES})
 endfunction()

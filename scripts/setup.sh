@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what building and testing Magnetar needs on Debian 12, from Debian's packages alone.
+set -euo pipefail
+
+if [[ $# -gt 0 ]]; then
+  case $1 in
+    -h | --help)
+      echo "usage: scripts/setup.sh"
+      echo "Installs the Debian 12 packages that Magnetar's build and tests need. Run as root, or with sudo at hand."
+      echo "Does nothing when all of them are installed."
+      exit 0
+      ;;
+    *)
+      echo "setup.sh: unknown argument '$1' (see --help)" >&2
+      exit 2
+      ;;
+  esac
+fi
+
+packages=(
+  # Compilers and build tools. clang 14 checks formatting, lints, fuzzes, and is the second compiler.
+  g++-12 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
+  cmake ninja-build ccache pkg-config make git python3
+  # Libraries.
+  libexpected-dev libelf-dev libfmt-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
+  libprotobuf-dev protobuf-compiler libtbb-dev libssl-dev
+  # Tests and benches; GMP is the oracle of field arithmetic.
+  libgtest-dev libgmock-dev libbenchmark-dev libgmp-dev
+  # Guest programs, and the simulator that ours is compared with.
+  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+done
+if [[ ${#missing[@]} -eq 0 ]]; then
+  echo "setup: all ${#packages[@]} packages are installed"
+  exit 0
+fi
+
+as_root=()
+if [[ $EUID -ne 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup.sh: ${#missing[@]} packages are missing; run it as root, or install sudo: ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "setup: installing ${#missing[@]} packages: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "setup: done"
