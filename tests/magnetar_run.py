@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-# Exit codes of the command: docs of `magnetar run`.
+# The command's exit status when the guest faults.
 GUEST_FAULTED = 3
 
 # Inputs up to this many bytes go on the command line, longer ones through standard input.
@@ -24,7 +24,8 @@ def run(magnetar, elf, data=b"", flags=()):
     try:
         return done.returncode, json.loads(done.stdout)
     except ValueError:
-        raise Failure(f"no JSON object on stdout; exit status {done.returncode}, stderr: {done.stderr.decode()}") from None
+        stderr = done.stderr.decode(errors="replace")
+        raise Failure(f"no JSON object on stdout; exit status {done.returncode}, stderr: {stderr}") from None
 
 
 def expect_halt(magnetar, elf, exit_code, data=b"", flags=()):

@@ -1,0 +1,6 @@
+// A jump to itself
+#include "check.h"
+
+  .globl fault
+fault:
+  j fault

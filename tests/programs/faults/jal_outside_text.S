@@ -1,0 +1,7 @@
+// jal and a branch (OPERATION) to a pc behind text
+#include "check.h"
+
+  .globl fault
+  OPERATION fault
+  pass
+  .set fault, . + 64

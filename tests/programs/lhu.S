@@ -1,0 +1,6 @@
+// lhu: rd = a half, zero-extended
+#include "check.h"
+
+  test_load lhu, 2
+
+  pass

@@ -1,0 +1,6 @@
+// lw: rd = a word
+#include "check.h"
+
+  test_load lw, 4
+
+  pass

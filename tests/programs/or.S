@@ -1,0 +1,6 @@
+// or: rd = rs1 | rs2
+#include "check.h"
+
+  test_register or, "a | b"
+
+  pass
