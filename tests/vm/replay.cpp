@@ -15,6 +15,105 @@ std::int64_t as_signed(std::uint64_t value) {
 
 }  // namespace
 
+std::optional<Effect> evaluate(const ProgramEntry& entry, std::uint32_t rs1_value, std::uint32_t rs2_value,
+                               std::uint32_t memory_value, std::uint32_t input) {
+  const std::uint64_t a = rs1_value;
+  const std::uint64_t b = rs2_value;
+  std::uint64_t next = entry.target;
+  std::optional<std::uint32_t> result;  // what goes to rd or memory
+  std::uint32_t word_index = 0;
+
+  const auto logic = [&](std::uint64_t second) {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(entry.f1) * (a + second) +
+                                      static_cast<std::uint64_t>(entry.f2) * (a & second));
+  };
+  const auto shift = [&](std::uint64_t factor, bool right, std::uint64_t sign_extension) {
+    const std::uint64_t product = a * factor;
+    const std::uint64_t half = right ? product >> 32 : product & (kTwo32 - 1);
+    return static_cast<std::uint32_t>(half + (a >> 31) * sign_extension);
+  };
+  const std::uint64_t address = (a + entry.immediate) % kTwo32;
+  // The accessed digit of the word: a byte, or a halfword where f1 says so.
+  const std::uint64_t digit_bits = entry.f1 == 1 ? 16 : 8;
+  const std::uint64_t digit_shift = 8 * (address % 4);
+  const std::uint64_t digit_mask = ((std::uint64_t{1} << digit_bits) - 1) << digit_shift;
+
+  switch (entry.type) {
+    case RowType::kAddI:
+      result = static_cast<std::uint32_t>(a + entry.immediate);
+      break;
+    case RowType::kAddR:
+      result = static_cast<std::uint32_t>(entry.f1 == 1 ? a - b : a + b);
+      break;
+    case RowType::kJalr:
+      next = address - address % 2;
+      result = static_cast<std::uint32_t>(entry.target);
+      break;
+    case RowType::kLogicR:
+      result = logic(b);
+      break;
+    case RowType::kLogicI:
+      result = logic(entry.immediate);
+      break;
+    case RowType::kBranchEqual:
+      next = a == b ? entry.immediate : entry.target;
+      break;
+    case RowType::kBranchLessUnsigned:
+      next = a < b ? entry.target : entry.immediate;
+      break;
+    case RowType::kBranchLess:
+      next = as_signed(a) < as_signed(b) ? entry.target : entry.immediate;
+      break;
+    case RowType::kSetLessUnsignedR:
+      result = a < b;
+      break;
+    case RowType::kSetLessUnsignedI:
+      result = a < entry.immediate;
+      break;
+    case RowType::kSetLessR:
+      result = as_signed(a) < as_signed(b);
+      break;
+    case RowType::kSetLessI:
+      result = as_signed(a) + static_cast<std::int64_t>(kTwo32 / 2) < static_cast<std::int64_t>(entry.immediate);
+      break;
+    case RowType::kLoadWord:
+    case RowType::kStoreWord:
+      if (address % 4 != 0) return std::nullopt;
+      result = entry.type == RowType::kLoadWord ? memory_value : rs2_value;
+      word_index = static_cast<std::uint32_t>(address / 4);
+      break;
+    case RowType::kLoadSubword: {
+      if (entry.f1 == 1 && address % 2 != 0) return std::nullopt;
+      const std::uint64_t digit = (memory_value & digit_mask) >> digit_shift;
+      result = static_cast<std::uint32_t>(digit + (digit >> (digit_bits - 1)) * static_cast<std::uint64_t>(entry.f2));
+      word_index = static_cast<std::uint32_t>(address / 4);
+      break;
+    }
+    case RowType::kStoreSubword:
+      if (entry.f1 == 1 && address % 2 != 0) return std::nullopt;
+      result = static_cast<std::uint32_t>((memory_value & ~digit_mask) | (b << digit_shift & digit_mask));
+      word_index = static_cast<std::uint32_t>(address / 4);
+      break;
+    case RowType::kShiftI:
+      result = shift(entry.immediate, entry.f1 == 1, static_cast<std::uint64_t>(entry.f2));
+      break;
+    case RowType::kShiftR: {
+      const std::uint64_t amount = b % 32;
+      const std::uint64_t factor = std::uint64_t{1} << (entry.f1 == 1 ? 32 - amount : amount);
+      result = shift(factor, entry.f1 == 1, entry.f2 == 1 ? kTwo32 - factor : 0);
+      break;
+    }
+    case RowType::kIn:
+      result = input;
+      break;
+    case RowType::kOut:
+      break;
+    case RowType::kRefresh:
+      return std::nullopt;
+  }
+  return Effect{next, result, word_index};
+}
+
 Replay::Replay(std::shared_ptr<const Program> program, std::shared_ptr<const std::vector<std::byte>> input,
                std::uint64_t pc, std::function<std::uint32_t(Address)> first_value)
     : program_(std::move(program)),
@@ -75,108 +174,19 @@ std::optional<std::string> Replay::access(unsigned slot, Address address, std::u
 }
 
 std::optional<std::string> Replay::check(const Row& row, const ProgramEntry& entry) {
-  const std::uint64_t a = row.rs1_value;
-  const std::uint64_t b = row.rs2_value;
-  std::uint64_t next = entry.target;
-  std::optional<std::uint32_t> result;  // what goes to rd or memory
-  std::uint32_t rs1_after = row.rs1_value;
-  std::uint32_t word_index = 0;
-
-  const auto logic = [&](std::uint64_t second) {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(entry.f1) * (a + second) +
-                                      static_cast<std::uint64_t>(entry.f2) * (a & second));
-  };
-  const auto shift = [&](std::uint64_t factor, bool right, std::uint64_t sign_extension) {
-    const std::uint64_t product = a * factor;
-    const std::uint64_t half = right ? product >> 32 : product & (kTwo32 - 1);
-    return static_cast<std::uint32_t>(half + (a >> 31) * sign_extension);
-  };
-  const std::uint64_t address = (a + entry.immediate) % kTwo32;
-  // The accessed digit of the word: a byte, or a halfword where f1 says so.
-  const std::uint64_t digit_bits = entry.f1 == 1 ? 16 : 8;
-  const std::uint64_t digit_shift = 8 * (address % 4);
-  const std::uint64_t digit_mask = ((std::uint64_t{1} << digit_bits) - 1) << digit_shift;
-
-  switch (entry.type) {
-    case RowType::kAddI:
-      result = static_cast<std::uint32_t>(a + entry.immediate);
-      break;
-    case RowType::kAddR:
-      result = static_cast<std::uint32_t>(entry.f1 == 1 ? a - b : a + b);
-      break;
-    case RowType::kJalr:
-      next = address - address % 2;
-      result = static_cast<std::uint32_t>(entry.target);
-      break;
-    case RowType::kLogicR:
-      result = logic(b);
-      break;
-    case RowType::kLogicI:
-      result = logic(entry.immediate);
-      break;
-    case RowType::kBranchEqual:
-      next = a == b ? entry.immediate : entry.target;
-      break;
-    case RowType::kBranchLessUnsigned:
-      next = a < b ? entry.target : entry.immediate;
-      break;
-    case RowType::kBranchLess:
-      next = as_signed(a) < as_signed(b) ? entry.target : entry.immediate;
-      break;
-    case RowType::kSetLessUnsignedR:
-      result = a < b;
-      break;
-    case RowType::kSetLessUnsignedI:
-      result = a < entry.immediate;
-      break;
-    case RowType::kSetLessR:
-      result = as_signed(a) < as_signed(b);
-      break;
-    case RowType::kSetLessI:
-      result = as_signed(a) + static_cast<std::int64_t>(kTwo32 / 2) < static_cast<std::int64_t>(entry.immediate);
-      break;
-    case RowType::kLoadWord:
-    case RowType::kStoreWord:
-      if (address % 4 != 0) return "misaligned";
-      result = entry.type == RowType::kLoadWord ? row.memory_value : row.rs2_value;
-      word_index = static_cast<std::uint32_t>(address / 4);
-      break;
-    case RowType::kLoadSubword: {
-      if (entry.f1 == 1 && address % 2 != 0) return "misaligned";
-      const std::uint64_t digit = (row.memory_value & digit_mask) >> digit_shift;
-      result = static_cast<std::uint32_t>(digit + (digit >> (digit_bits - 1)) * static_cast<std::uint64_t>(entry.f2));
-      word_index = static_cast<std::uint32_t>(address / 4);
-      break;
-    }
-    case RowType::kStoreSubword:
-      if (entry.f1 == 1 && address % 2 != 0) return "misaligned";
-      result = static_cast<std::uint32_t>((row.memory_value & ~digit_mask) | (b << digit_shift & digit_mask));
-      word_index = static_cast<std::uint32_t>(address / 4);
-      break;
-    case RowType::kShiftI:
-      result = shift(entry.immediate, entry.f1 == 1, static_cast<std::uint64_t>(entry.f2));
-      break;
-    case RowType::kShiftR: {
-      const std::uint64_t amount = b % 32;
-      const std::uint64_t factor = std::uint64_t{1} << (entry.f1 == 1 ? 32 - amount : amount);
-      result = shift(factor, entry.f1 == 1, entry.f2 == 1 ? kTwo32 - factor : 0);
-      break;
-    }
-    case RowType::kIn:
-      if (a >= input_->size()) return "reads beyond the input";
-      result = std::to_integer<std::uint32_t>((*input_)[a]);
-      rs1_after = row.rs1_value + 1;
-      break;
-    case RowType::kOut:
-      if (a != output_start_ + output_.size() || b > 0xff) return "wrong output";
-      output_.push_back(static_cast<std::byte>(b));
-      rs1_after = row.rs1_value + 1;
-      break;
-    case RowType::kRefresh:
-      return "a refresh on the path";
+  const bool reads_input = entry.type == RowType::kIn;
+  if (reads_input && row.rs1_value >= input_->size()) return "reads beyond the input";
+  const auto effect = evaluate(entry, row.rs1_value, row.rs2_value, row.memory_value,
+                               reads_input ? std::to_integer<std::uint32_t>((*input_)[row.rs1_value]) : 0);
+  if (!effect) return "misaligned";
+  if (row.result != effect->result.value_or(0)) {
+    return fmt::format("result {:#x}, expected {:#x}", row.result, effect->result.value_or(0));
   }
-  if (row.result != result.value_or(0))
-    return fmt::format("result {:#x}, expected {:#x}", row.result, result.value_or(0));
+  if (entry.type == RowType::kOut) {
+    if (row.rs1_value != output_start_ + output_.size() || row.rs2_value > 0xff) return "wrong output";
+    output_.push_back(static_cast<std::byte>(row.rs2_value));
+  }
+  const std::uint32_t rs1_after = row.rs1_value + (entry.type == RowType::kIn || entry.type == RowType::kOut ? 1 : 0);
 
   const Slots used = slots(entry.type);
   std::optional<std::string> wrong;
@@ -191,10 +201,10 @@ std::optional<std::string> Replay::check(const Row& row, const ProgramEntry& ent
   visit(used.rs1, 0, Address::of_register(entry.rs1), row.rs1_value, rs1_after);
   visit(used.rs2, 1, Address::of_register(entry.rs2), row.rs2_value, row.rs2_value);
   const bool stores = entry.type == RowType::kStoreWord || entry.type == RowType::kStoreSubword;
-  visit(used.memory, 2, Address::memory(word_index), row.memory_value, stores ? row.result : row.memory_value);
+  visit(used.memory, 2, Address::memory(effect->word_index), row.memory_value, stores ? row.result : row.memory_value);
   visit(used.rd, 3, Address::of_register(entry.rd), row.rd_value, row.result);
   if (used.rd && entry.rd == kZero) return "writes x0";
-  pc_ = next;
+  pc_ = effect->next_pc;
   return wrong;
 }
 

@@ -13,6 +13,17 @@
 
 namespace magnetar::vm::testing {
 
+/// What a row does, by its entry and the values it reads: the equations of the row types, not the executor's code.
+struct Effect {
+  std::uint64_t next_pc;
+  std::optional<std::uint32_t> result;  ///< what goes to rd, or to the memory word
+  std::uint32_t word_index;             ///< of the memory access, if the type has one
+};
+
+/// None if the row faults. `input`: the byte that an IN row gets.
+std::optional<Effect> evaluate(const ProgramEntry& entry, std::uint32_t rs1_value, std::uint32_t rs2_value,
+                               std::uint32_t memory_value, std::uint32_t input);
+
 /// Checks a segment's trace with nothing but PROG entries, the equations of the row types and a map of the
 /// address space: an implementation apart from the executor's. Every row's result is recomputed, every read
 /// must return the last write, every time must be greater than the address's last, every gap must be short.

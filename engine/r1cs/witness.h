@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/algebra/field.h"
+#include "engine/r1cs/template.h"
+
+namespace magnetar::r1cs {
+
+/// The stage-1 values of `rows` instances of a template, by variable: all rows of one variable lie together, stored at
+/// its width. A new one is all zero, which every template must accept.
+class Columns {
+ public:
+  Columns(const Template& shape, std::size_t rows);
+
+  std::size_t rows() const { return rows_; }
+  std::size_t variables() const { return columns_.size(); }
+  Width width(std::size_t variable) const { return columns_[variable].width; }
+
+  /// The value as an element. Field columns must be settled.
+  algebra::Fr get(std::size_t variable, std::size_t row) const;
+
+  /// Stores an integer that the column's width can hold; in a field column, the integer to invert.
+  void set(std::size_t variable, Width width, std::size_t row, std::int64_t value) {
+    std::byte* at = columns_[variable].values;
+    switch (width) {
+      case Width::kBit:
+      case Width::k8:
+        reinterpret_cast<std::uint8_t*>(at)[row] = static_cast<std::uint8_t>(value);
+        break;
+      case Width::k16:
+        reinterpret_cast<std::uint16_t*>(at)[row] = static_cast<std::uint16_t>(value);
+        break;
+      case Width::k32:
+        reinterpret_cast<std::uint32_t*>(at)[row] = static_cast<std::uint32_t>(value);
+        break;
+      case Width::kSigned64:
+        reinterpret_cast<std::int64_t*>(at)[row] = value;
+        break;
+      case Width::kField:
+        reinterpret_cast<algebra::Fr*>(at)[row] = algebra::Fr::from_i64(value);
+        break;
+    }
+  }
+
+  /// Replaces the elements of all field columns by their inverses, zeros staying zero. Once, after all rows are set.
+  void settle();
+
+ private:
+  struct Column {
+    Width width;
+    std::byte* values;
+  };
+  std::size_t rows_;
+  std::vector<Column> columns_;
+  std::vector<std::uint64_t> storage_;
+};
+
+/// Runs a description for its honest values: the builder whose combinations are integers, and which computes each
+/// variable's value by its hint from `Context`, one row at a time. `Sink::store(width, value)` takes the variables'
+/// values in their order; what else a description tells its builder goes to the sink directly.
+template <class Context, class Sink>
+class WitnessWriter {
+ public:
+  using Value = std::int64_t;
+
+  WitnessWriter(const Context& context, Sink& sink) : context_(context), sink_(sink) {}
+
+  Sink& sink() { return sink_; }
+
+  template <class Hint>
+  Value variable(std::string_view, Width width, Hint&& hint) {
+    return store(width, static_cast<Value>(hint(context_)));
+  }
+  Value product(std::string_view, Width width, Value a, Value b) { return store(width, a * b); }
+  Value inverse(std::string_view, Value of) { return store(Width::kField, of); }
+  void constrain(std::string_view, Value, Value, Value) {}
+  void two_valued(std::string_view, Value, std::int64_t = 1) {}
+
+  struct Scope {
+    ~Scope() {}  // as the template builder's, whose end matters
+  };
+  Scope scope(std::string_view) { return {}; }
+
+ private:
+  Value store(Width width, Value value) {
+    sink_.store(width, value);
+    return value;
+  }
+
+  const Context& context_;
+  Sink& sink_;
+};
+
+/// A template's variables of one row: u, stage 1, stage 2.
+using RowValues = std::vector<algebra::Fr>;
+
+/// Gathers u = 1 and a row's stage-1 values; stage 2 is zero.
+RowValues gather(const Template& shape, const Columns& columns, std::size_t row);
+
+/// ⟨entries, values⟩ with a segment's palette.
+algebra::Fr evaluate(std::span<const Entry> entries, std::span<const algebra::Fr> palette, const RowValues& values);
+
+/// Sets the stage-2 values from u and stage 1, the only ones their constraints allow. False, with the values half
+/// set, if a denominator is zero.
+bool solve_stage2(const Template& shape, std::span<const algebra::Fr> palette, RowValues& values);
+
+/// The first constraint that the values violate, by index.
+std::optional<std::size_t> first_violated(const Template& shape, std::span<const algebra::Fr> palette,
+                                          const RowValues& values);
+
+/// Names the constraint and the values of all variables in it.
+std::string explain(const Template& shape, std::span<const algebra::Fr> palette, const RowValues& values,
+                    std::size_t constraint);
+
+}  // namespace magnetar::r1cs
