@@ -287,6 +287,7 @@ std::optional<std::uint32_t> Program::fetch(std::uint64_t pc) const {
 
 std::optional<ProgramEntry> Program::entry_of(std::uint32_t op) const {
   if (op < kMicrocodeSize) return microcode()[op];
+  if (op == kUnknownCallOp || op == kOutsideOp) return std::nullopt;
   const std::uint64_t pc = pc_of(op);
   const auto word = fetch(pc);
   if (!word) return std::nullopt;

@@ -138,7 +138,7 @@ std::optional<std::string> Replay::add(const Trace& trace) {
   next_refresh_ = trace.refreshes().data();
   end_refresh_ = next_refresh_ + trace.refreshes().size();
   for (const Row& row : trace.rows()) {
-    if (row.op >= program_->ops().size() || row.op == Program::kOutsideOp) return fmt::format("no op {}", row.op);
+    if (row.op >= program_->ops().size()) return fmt::format("no op {}", row.op);
     const auto entry = program_->entry_of(row.op);
     if (!entry) return fmt::format("clock {}: op {} has no PROG entry", clock_, row.op);
     if (entry->pc != pc_) return fmt::format("clock {}: pc is {:#x}, the row's {:#x}", clock_, pc_, entry->pc);
