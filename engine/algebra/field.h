@@ -10,9 +10,12 @@
 #include <random>
 #include <span>
 #include <tl/expected.hpp>
+#include <type_traits>
 
+#include "engine/algebra/adx/montgomery_product.h"
 #include "engine/algebra/decode_error.h"
 #include "engine/algebra/field_parameters.h"
+#include "engine/algebra/instruction_set.h"
 #include "engine/algebra/u256.h"
 
 namespace magnetar::algebra {
@@ -185,9 +188,19 @@ class Field {
     return borrow != 0 ? value : difference;
   }
 
-  /// a·b/2^256 mod p, canonical, for any a < 2^256 and b < p. Coarsely integrated operand scanning (Koç, Acar,
-  /// Kaliski 1996); as p < 2^255 - 2^191, the two carries of a round add up without overflow.
+  /// a·b/2^256 mod p, canonical, for any a < 2^256 and b < p.
   static constexpr U256 montgomery_product(const U256& a, const U256& b) {
+#ifdef __x86_64__
+    if (!std::is_constant_evaluated() && use_adx) {
+      return adx::montgomery_product(a, b, Montgomery<P>::kModulus, Montgomery<P>::kNegativeInverse);
+    }
+#endif
+    return portable_product(a, b);
+  }
+
+  /// The same in plain C++. Coarsely integrated operand scanning (Koç, Acar,
+  /// Kaliski 1996); as p < 2^255 - 2^191, the two carries of a round add up without overflow.
+  [[gnu::noinline]] static constexpr U256 portable_product(const U256& a, const U256& b) {
     std::array<std::uint64_t, 4> t{};
     for (std::size_t i = 0; i < 4; ++i) {
       Uint128 product = Uint128{a.limbs[i]} * b.limbs[0] + t[0];
