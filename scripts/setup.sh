@@ -19,7 +19,7 @@ fi
 
 packages=(
   # Compilers and build tools. clang 14 checks formatting, lints, fuzzes, and is the second compiler.
-  g++-12 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
+  g++ g++-12 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   cmake ninja-build ccache pkg-config make git python3
   # Libraries.
   libexpected-dev libelf-dev libfmt-dev libcli11-dev nlohmann-json3-dev libspdlog-dev

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "assembler.h"
@@ -84,6 +85,27 @@ State state_of(const Machine& machine) {
   return state;
 }
 
+// Removed with all that is in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = std::filesystem::temp_directory_path() / "magnetar-cosim-XXXXXX";
+    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder can be made");
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 // A run of qemu over a text at 0, whose states before each instruction are read one by one.
 class Qemu {
  public:
@@ -155,8 +177,7 @@ TEST(Cosimulation, RandomProgramsAgreeWithQemuBeforeEveryInstruction) {
   }
   const std::uint64_t programs = setting("MAGNETAR_COSIM_PROGRAMS", 10'000);
   const std::uint64_t seed = setting("MAGNETAR_COSIM_SEED", 1);
-  char pattern[] = "/tmp/magnetar-cosim-XXXXXX";
-  const std::filesystem::path folder = mkdtemp(pattern);
+  const TemporaryFolder folder;
 
   std::uint64_t instructions = 0;
   for (std::uint64_t done = 0; done < programs && !HasFailure(); done += kProgramsPerBatch) {
@@ -167,7 +188,7 @@ TEST(Cosimulation, RandomProgramsAgreeWithQemuBeforeEveryInstruction) {
     Machine traced(program, make_input());
     Replay replay(program, make_input());
     Trace trace(1);
-    Qemu qemu(folder, text);
+    Qemu qemu(folder.path(), text);
     while (true) {
       const std::optional<State> expected = qemu.next();
       ASSERT_TRUE(expected) << "qemu stopped at pc " << std::hex << executed.pc() << " of batch " << batch_seed;
@@ -188,7 +209,6 @@ TEST(Cosimulation, RandomProgramsAgreeWithQemuBeforeEveryInstruction) {
     EXPECT_FALSE(qemu.next()) << "qemu went on";
     instructions += executed.instructions();
   }
-  std::filesystem::remove_all(folder);
   RecordProperty("instructions", std::to_string(instructions));
   std::printf("%llu programs, %llu instructions compared\n", static_cast<unsigned long long>(programs),
               static_cast<unsigned long long>(instructions));
