@@ -69,6 +69,38 @@ Fr Columns::get(std::size_t variable, std::size_t row) const {
   return reinterpret_cast<const Fr*>(at)[row];
 }
 
+void Columns::gather_integers(std::size_t first, std::size_t count, std::span<std::int64_t> values) const {
+  assert(first + count <= rows_);
+  const std::size_t stride = 1 + columns_.size();
+  for (std::size_t i = 0; i < count; ++i) values[i * stride] = 1;
+  const auto widen = [&]<class T>(const std::byte* column, std::int64_t* to, const T*) {
+    const T* from = reinterpret_cast<const T*>(column) + first;
+    for (std::size_t i = 0; i < count; ++i) to[i * stride] = static_cast<std::int64_t>(from[i]);
+  };
+  for (std::size_t v = 0; v < columns_.size(); ++v) {
+    const std::byte* column = columns_[v].values;
+    std::int64_t* to = values.data() + 1 + v;
+    switch (columns_[v].width) {
+      case Width::kBit:
+      case Width::k8:
+        widen(column, to, static_cast<const std::uint8_t*>(nullptr));
+        break;
+      case Width::k16:
+        widen(column, to, static_cast<const std::uint16_t*>(nullptr));
+        break;
+      case Width::k32:
+        widen(column, to, static_cast<const std::uint32_t*>(nullptr));
+        break;
+      case Width::kSigned64:
+        widen(column, to, static_cast<const std::int64_t*>(nullptr));
+        break;
+      case Width::kField:
+        for (std::size_t i = 0; i < count; ++i) to[i * stride] = 0;
+        break;
+    }
+  }
+}
+
 void Columns::settle() {
   for (const Column& column : columns_) {
     if (column.width == Width::kField) algebra::batch_inverse(std::span(reinterpret_cast<Fr*>(column.values), rows_));

@@ -26,6 +26,10 @@ class Columns {
   /// The value as an element. Field columns must be settled.
   algebra::Fr get(std::size_t variable, std::size_t row) const;
 
+  /// u = 1 and the values of `count` rows from `first` on, one row after the other: 1 + variables() integers each, 0 in
+  /// the place of field columns.
+  void gather_integers(std::size_t first, std::size_t count, std::span<std::int64_t> values) const;
+
   /// Stores an integer that the column's width can hold; in a field column, the integer to invert.
   void set(std::size_t variable, Width width, std::size_t row, std::int64_t value) {
     std::byte* at = columns_[variable].values;
