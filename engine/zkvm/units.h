@@ -101,7 +101,7 @@ class PathUnits {
   /// rs1's value, left as it is.
   Value read_rs1(const Value& number) {
     const auto scope = b.scope("rs1");
-    const Value value = rs1_value();
+    Value value = rs1_value();
     access(0, kRegisterBase + number, value, value);
     return value;
   }
@@ -113,13 +113,13 @@ class PathUnits {
   /// rs1's value, which is replaced by the value plus 1.
   Value increment_rs1(const Value& number) {
     const auto scope = b.scope("rs1");
-    const Value value = rs1_value();
+    Value value = rs1_value();
     access(0, kRegisterBase + number, value, value + 1);
     return value;
   }
   Value read_rs2(const Value& number) {
     const auto scope = b.scope("rs2");
-    const Value value = b.variable("value", r1cs::Width::k32, [](const PathRow& r) { return r.row.rs2_value; });
+    Value value = b.variable("value", r1cs::Width::k32, [](const PathRow& r) { return r.row.rs2_value; });
     access(1, kRegisterBase + number, value, value);
     return value;
   }
@@ -145,7 +145,7 @@ class PathUnits {
   Value reduce(const Value& numerator, Hint&& hint) {
     const Value carry = b.variable("carry", r1cs::Width::kBit, [&](const PathRow& r) { return hint(r) >> 32; });
     const Value high = b.variable("high", r1cs::Width::k16, [&](const PathRow& r) { return hint(r) >> 16 & 0xffff; });
-    const Value value = numerator - kTwo32 * carry;
+    Value value = numerator - kTwo32 * carry;
     b.two_valued("carry", carry);
     range16("low", value - kTwo16 * high);
     range16("high", high);
@@ -156,7 +156,7 @@ class PathUnits {
   template <class Hint>
   Value less(const Value& x, const Value& y, Hint&& hint) {
     const auto scope = b.scope("less");
-    const Value w = b.variable("less", r1cs::Width::kBit, [&](const PathRow& r) { return hint(r) < 0 ? 1 : 0; });
+    Value w = b.variable("less", r1cs::Width::kBit, [&](const PathRow& r) { return hint(r) < 0 ? 1 : 0; });
     const Value high = b.variable("high", r1cs::Width::k16, [&](const PathRow& r) { return hint(r) >> 16 & 0xffff; });
     const Value d = x - y + kTwo32 * w;
     b.two_valued("less", w);
@@ -170,7 +170,7 @@ class PathUnits {
   Value sign(std::string_view name, const Value& x, Hint&& hint) {
     const auto scope = b.scope(name);
     const Value high = b.variable("high", r1cs::Width::k16, [&](const PathRow& r) { return hint(r) >> 16; });
-    const Value s = b.variable("sign", r1cs::Width::kBit, [&](const PathRow& r) { return hint(r) >> 31; });
+    Value s = b.variable("sign", r1cs::Width::kBit, [&](const PathRow& r) { return hint(r) >> 31; });
     add_term(b, "sign16", -1 * enable, Tag::kSign16, {high, s});
     range16("low", x - kTwo16 * high);
     return s;
@@ -194,7 +194,7 @@ class PathUnits {
   /// word below 2^30, so 4·index + offset is below 2^32 and the carry is determined; a wrong carry gives an index at
   /// or above 2^30 and below 2^31, or a negative one, neither of which is an address.
   Value word_index(const Value& base, const Value& immediate, const Value& offset) {
-    const Value index = b.variable("index", r1cs::Width::k32, [](const PathRow& r) { return address(r) / 4; });
+    Value index = b.variable("index", r1cs::Width::k32, [](const PathRow& r) { return address(r) / 4; });
     b.two_valued("address", base + immediate - 4 * index - offset, kTwo32);
     return index;
   }
