@@ -111,8 +111,8 @@ void BatchAddition<C>::add(const PackedPoint* table, std::span<const PointRefere
     static_assert(sizeof(PointReference) == sizeof(std::uint32_t));
     const bool distinct = ifma::add_distinct<typename C::BaseField::Parameters>(
         table->x.data(), reinterpret_cast<const std::uint32_t*>(left.data() + done),
-        reinterpret_cast<const std::uint32_t*>(right.data() + done), count, out[done].x.data(),
-        workspace_->scratch.data());
+        reinterpret_cast<const std::uint32_t*>(right.data() + done), count, left.size() - done - count,
+        out[done].x.data(), workspace_->scratch.data());
     if (!distinct) {
       add_exactly(table, left.subspan(done, count), right.subspan(done, count), out + done, may_be_infinite);
     }

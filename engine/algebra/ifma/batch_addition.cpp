@@ -79,7 +79,7 @@ bool invert_lanes(FieldVector& v) {
 // dx and dy are differences plus 3p, below 6. Products of such values are below 1 + 6·6/64 < 1.6.
 template <class P>
 bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const std::uint32_t* right, std::size_t count,
-                  std::uint64_t* out, void* scratch) {
+                  std::size_t following, std::uint64_t* out, void* scratch) {
   const std::size_t steps = count / kPairsAtOnce;
   const std::size_t rest = count % kPairsAtOnce;
   // What does not fill a step is filled up with copies of its last pair, written to a place of its own.
@@ -136,16 +136,24 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
   FieldVector inverse[kChains] = {joined, joined};
   multiply<P, kChains>(inverse, inverse, others);
 
+  // unit = 1/dx of the step at hand, inverse = the inverse of the product of dx of all steps before it. Both are
+  // computed one step ahead, between products that depend on each other, to fill the latency of those.
+  FieldVector unit[kChains] = {inverse[0], inverse[1]};
+  if (all_steps > 1) {
+    multiply<P, kChains>(unit, inverse, saved[all_steps - 1].prefix);
+    multiply<P, kChains>(inverse, inverse, saved[all_steps - 1].dx);
+  }
+  std::size_t ahead = count;
   for (std::size_t s = all_steps; s-- > 0;) {
     const std::uint32_t* const l = s < steps ? left + s * kPairsAtOnce : last_left;
     const std::uint32_t* const r = s < steps ? right + s * kPairsAtOnce : last_right;
-    FieldVector slope[kChains];
-    if (s == 0) {
-      slope[0] = inverse[0];
-      slope[1] = inverse[1];
-    } else {
-      multiply<P, kChains>(slope, inverse, saved[s].prefix);
-      multiply<P, kChains>(inverse, inverse, saved[s].dx);
+    if (ahead + kPairsAtOnce <= count + following) {
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < kPairsAtOnce; ++i) {
+        _mm_prefetch(table + (left[ahead + i] & kIndexMask) * kWordsPerPoint, _MM_HINT_T1);
+        _mm_prefetch(table + (right[ahead + i] & kIndexMask) * kWordsPerPoint, _MM_HINT_T1);
+      }
+      ahead += kPairsAtOnce;
     }
     FieldVector y1[kChains];
     FieldVector dy[kChains];
@@ -163,7 +171,14 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
       }
       dy[chain] = difference<P>(y2, y1[chain], 3);
     }
-    multiply<P, kChains>(slope, slope, dy);
+    FieldVector slope[kChains];
+    multiply<P, kChains>(slope, unit, dy);
+    if (s > 1) {
+      multiply<P, kChains>(unit, inverse, saved[s - 1].prefix);
+    } else {
+      unit[0] = inverse[0];
+      unit[1] = inverse[1];
+    }
     FieldVector x3[kChains];
     square<P, kChains>(x3, slope);
     FieldVector drop[kChains];  // x1 - x3 + 3p
@@ -180,6 +195,7 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
       x3[chain] = partly_reduced<P>(x3[chain]);
       drop[chain] = difference<P>(x1, x3[chain], 3);
     }
+    if (s > 1) multiply<P, kChains>(inverse, inverse, saved[s - 1].dx);
     FieldVector y3[kChains];
     multiply<P, kChains>(y3, slope, drop);
     std::uint64_t* const target = s < steps ? out + s * kPairsAtOnce * kWordsPerPoint : last_out;
@@ -203,8 +219,8 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
 }
 
 template bool add_distinct<Bn254BaseParameters>(const std::uint64_t*, const std::uint32_t*, const std::uint32_t*,
-                                                std::size_t, std::uint64_t*, void*);
+                                                std::size_t, std::size_t, std::uint64_t*, void*);
 template bool add_distinct<Bn254ScalarParameters>(const std::uint64_t*, const std::uint32_t*, const std::uint32_t*,
-                                                  std::size_t, std::uint64_t*, void*);
+                                                  std::size_t, std::size_t, std::uint64_t*, void*);
 
 }  // namespace magnetar::algebra::ifma

@@ -12,11 +12,12 @@ inline constexpr std::size_t kPairsAtOnce = 16;
 inline constexpr std::size_t kScratchBytes = kBatchPairs / 8 * 2 * 5 * 64;
 
 /// out[i] = table[left[i]] + table[right[i]] for i < count <= kBatchPairs. Points are 8 words, x and y; bit 31 of a
-/// reference asks for the negative. No operand may be infinity. False, with `out` undefined, if two x are equal.
-/// Instantiated for the base fields of the curves.
+/// reference asks for the negative. `following` more references lie behind, whose points are fetched for the next call.
+/// No operand may be infinity. False, with `out` undefined, if two x are equal. Instantiated for the base fields of the
+/// curves.
 template <class P>
 bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const std::uint32_t* right, std::size_t count,
-                  std::uint64_t* out, void* scratch);
+                  std::size_t following, std::uint64_t* out, void* scratch);
 
 /// Replaces a·2^260 mod p by a^-1·2^260 mod p, canonical, for any representative below 2^256. False if a is zero.
 template <class P>

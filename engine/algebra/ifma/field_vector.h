@@ -118,7 +118,7 @@ inline FieldVector difference(const FieldVector& a, const FieldVector& b, int k)
 /// out[n] = a[n]·b[n]/2^260 for N independent products, interleaved to hide the latency of one; inputs normalised,
 /// output normalised and below (1 + α·β/64)·p for inputs below α·p and β·p. `out` may be an input.
 template <class P, int N>
-inline void multiply(FieldVector* out, const FieldVector* a, const FieldVector* b) {
+[[gnu::always_inline]] inline void multiply(FieldVector* out, const FieldVector* a, const FieldVector* b) {
   const __m512i zero = _mm512_setzero_si512();
   const __m512i mask = _mm512_set1_epi64(static_cast<long long>(kLimbMask));
   const __m512i inverse = _mm512_set1_epi64(static_cast<long long>(Modulus<P>::kNegativeInverse));
@@ -168,7 +168,7 @@ inline void multiply(FieldVector* out, const FieldVector* a, const FieldVector* 
 
 /// multiply(out, a, a): the products of different limbs are formed once and doubled.
 template <class P, int N>
-inline void square(FieldVector* out, const FieldVector* a) {
+[[gnu::always_inline]] inline void square(FieldVector* out, const FieldVector* a) {
   const __m512i zero = _mm512_setzero_si512();
   const __m512i mask = _mm512_set1_epi64(static_cast<long long>(kLimbMask));
   const __m512i inverse = _mm512_set1_epi64(static_cast<long long>(Modulus<P>::kNegativeInverse));
