@@ -53,6 +53,17 @@ struct Modulus {
     return (~inverse + 1) & kLimbMask;
   }();
 
+  static constexpr U256 power_of_two(int exponent) {
+    U256 value = U256::from_u64(1);
+    for (int i = 0; i < exponent; ++i) {
+      value = value.shifted_left(1);
+      if (value >= kP) value = subtract(value, kP);
+    }
+    return value;
+  }
+  static constexpr U256 kTwoTo256 = power_of_two(256);
+  static constexpr U256 kOne = power_of_two(260);
+
   /// k·p, limb by limb without carries: for differences that are normalised afterwards.
   static __m512i multiple(int limb, int k) {
     return _mm512_set1_epi64(static_cast<long long>(kLimbsOfP.limbs[limb] * static_cast<std::uint64_t>(k)));
