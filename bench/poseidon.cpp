@@ -1,11 +1,11 @@
+#include "engine/hash/poseidon.h"
+
 #include <benchmark/benchmark.h>
 
 #include <random>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "engine/hash/poseidon.h"
 
 namespace magnetar::hash {
 namespace {

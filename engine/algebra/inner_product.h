@@ -62,9 +62,8 @@ struct Accumulator {
 
 /// Σ a[i]·b[i] + addend, for spans of the same length: up to five products share one Montgomery reduction, at less
 /// than half the cost of a product each.
-template <class P>
-Field<P> inner_product(std::span<const Field<P>> a, std::span<const Field<P>> b, Field<P> addend = Field<P>::zero()) {
-  using F = Field<P>;
+template <class F>
+F inner_product(std::span<const F> a, std::span<const F> b, F addend = F::zero()) {
   // With k products a value before reduction is below (k + 1)·p·2^64 and must stay below 2^320 without the last
   // multiple of p; after it the sum is below (1 + k·p/2^256)·p + addend, which two subtractions bring below p.
   constexpr std::size_t kTerms = 5;
@@ -79,7 +78,7 @@ Field<P> inner_product(std::span<const Field<P>> a, std::span<const Field<P>> b,
         for (std::size_t i = begin; i < end; ++i) {
           accumulator.add_product(a[i].montgomery().limbs[word], b[i].montgomery());
         }
-        accumulator.reduce(F::kModulus, Montgomery<P>::kNegativeInverse);
+        accumulator.reduce(F::kModulus, Montgomery<typename F::Parameters>::kNegativeInverse);
       }
       addend = F::from_montgomery(accumulator.finish(addend.montgomery(), F::kModulus));
     }

@@ -1,9 +1,12 @@
 #include "engine/hash/poseidon.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <memory>
 #include <mutex>
+
+#include "engine/algebra/inner_product.h"
 
 namespace magnetar::hash {
 
@@ -11,29 +14,21 @@ namespace {
 
 constexpr std::size_t kHalf = kPoseidonFullRounds / 2;
 
+using algebra::inner_product;
+
 template <class F>
 F fifth_power(const F& x) {
   return x.square().square() * x;
 }
 
+/// matrix·state + constants; no constants mean zeros.
 template <class F>
-F inner_product(std::span<const F> a, std::span<const F> b) {
-  F sum = a[0] * b[0];
-  for (std::size_t i = 1; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-template <class F>
-void multiply_state(const SquareMatrix<F>& matrix, std::span<F> state) {
-  std::array<F, kMaxPoseidonWidth> product;
-  for (std::size_t i = 0; i < state.size(); ++i) product[i] = inner_product<F>(matrix.row(i), state);
-  std::copy_n(product.begin(), state.size(), state.begin());
-}
-
-template <class F>
-void full_round(std::span<const F> constants, const SquareMatrix<F>& matrix, std::span<F> state) {
-  for (std::size_t i = 0; i < state.size(); ++i) state[i] = fifth_power(state[i] + constants[i]);
-  multiply_state(matrix, state);
+void multiply_state(const SquareMatrix<F>& matrix, std::span<const F> constants, std::span<F> state) {
+  std::array<F, kMaxPoseidonWidth> image;
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    image[i] = inner_product(matrix.row(i), std::span<const F>(state), constants.empty() ? F::zero() : constants[i]);
+  }
+  std::copy_n(image.begin(), state.size(), state.begin());
 }
 
 }  // namespace
@@ -107,18 +102,37 @@ void Poseidon<F>::permute(std::span<F> state) const {
   const std::size_t t = width();
   assert(state.size() == t);
   const std::span<const F> constants = full_round_constants_;
-  for (std::size_t round = 0; round < kHalf; ++round) {
-    full_round(constants.subspan(round * t, t), round + 1 < kHalf ? parameters_.mds : transition_, state);
+  const std::size_t partial_rounds = parameters_.partial_rounds;
+  const auto sboxes = [&] {
+    for (F& element : state) element = fifth_power(element);
+  };
+
+  // The constants of a round are added with the matrix of the round before.
+  for (std::size_t i = 0; i < t; ++i) state[i] += constants[i];
+  for (std::size_t round = 1; round < kHalf; ++round) {
+    sboxes();
+    multiply_state(parameters_.mds, constants.subspan(round * t, t), state);
   }
-  for (std::size_t index = 0; index < parameters_.partial_rounds; ++index) {
+  sboxes();
+  std::array<F, kMaxPoseidonWidth> first{partial_round(0).constant};
+  multiply_state(transition_, std::span<const F>(first).first(t), state);
+  for (std::size_t index = 0; index < partial_rounds; ++index) {
     const PartialRound round = partial_round(index);
-    const F x = fifth_power(state[0] + round.constant);
-    state[0] = inner_product<F>(round.row.subspan(1), state.subspan(1)) + round.row[0] * x;
-    for (std::size_t i = 1; i < t; ++i) state[i] += round.column[i - 1] * x;
+    state[0] = fifth_power(state[0]);
+    const F next = index + 1 < partial_rounds ? partial_round(index + 1).constant : constants[kHalf * t];
+    const F sum = inner_product(round.row, std::span<const F>(state), next);
+    for (std::size_t i = 1; i < t; ++i) {
+      state[i] = inner_product(round.column.subspan(i - 1, 1), std::span<const F>(state).first(1), state[i]);
+    }
+    state[0] = sum;
   }
-  for (std::size_t round = kHalf; round < kPoseidonFullRounds; ++round) {
-    full_round(constants.subspan(round * t, t), parameters_.mds, state);
+  for (std::size_t i = 1; i < t; ++i) state[i] += constants[kHalf * t + i];
+  for (std::size_t round = kHalf + 1; round < kPoseidonFullRounds; ++round) {
+    sboxes();
+    multiply_state(parameters_.mds, constants.subspan(round * t, t), state);
   }
+  sboxes();
+  multiply_state(parameters_.mds, {}, state);
 }
 
 template <class F>
@@ -130,7 +144,12 @@ void Poseidon<F>::permute_plain(std::span<F> state) const {
     for (std::size_t i = 0; i < t; ++i) state[i] += constants[round * t + i];
     const bool full = round < kHalf || round >= kHalf + parameters_.partial_rounds;
     for (std::size_t i = 0; i < (full ? t : 1); ++i) state[i] = fifth_power(state[i]);
-    multiply_state(parameters_.mds, state);
+    std::array<F, kMaxPoseidonWidth> image;
+    for (std::size_t i = 0; i < t; ++i) {
+      image[i] = parameters_.mds(i, 0) * state[0];
+      for (std::size_t j = 1; j < t; ++j) image[i] += parameters_.mds(i, j) * state[j];
+    }
+    std::copy_n(image.begin(), t, state.begin());
   }
 }
 

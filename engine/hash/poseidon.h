@@ -41,7 +41,8 @@ class Poseidon {
   PartialRound partial_round(std::size_t index) const;
   /// The matrix of the last full round before the partial rounds.
   const SquareMatrix<F>& transition() const { return transition_; }
-  /// Constants of the full rounds of the equivalent form, width() each; the second half is for after the partial rounds.
+  /// Constants of the full rounds of the equivalent form, width() each; the second half is for after the partial
+  /// rounds.
   std::span<const F> full_round_constants() const { return full_round_constants_; }
 
  private:

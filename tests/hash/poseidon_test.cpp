@@ -96,8 +96,8 @@ struct RoundNumbers {
   std::size_t partial = 0;
 };
 
-/// The fewest S-boxes for 128 bits of security with margin: calc_round_numbers.py of the authors, whose inequalities are
-/// those of section 5.5 of the paper.
+/// The fewest S-boxes for 128 bits of security with margin: calc_round_numbers.py of the authors, whose inequalities
+/// are those of section 5.5 of the paper.
 RoundNumbers fewest_rounds(std::size_t width, double log2_modulus) {
   const double security = 128;
   const double t = static_cast<double>(width);
@@ -110,8 +110,7 @@ RoundNumbers fewest_rounds(std::size_t width, double log2_modulus) {
       const double interpolation =
           1 + std::ceil(log5_of_2 * security) + std::ceil(std::log(t) / std::log(5.0)) - partial;
       const double groebner1 = 1 + log5_of_2 * std::min(security / 3, log2_modulus / 2) - partial;
-      const double groebner2 =
-          t - 1 + std::min(log5_of_2 * security / (t + 1), log5_of_2 * log2_modulus / 2) - partial;
+      const double groebner2 = t - 1 + std::min(log5_of_2 * security / (t + 1), log5_of_2 * log2_modulus / 2) - partial;
       if (full < statistical || full < interpolation || full < std::ceil(groebner1) || full < std::ceil(groebner2)) {
         continue;
       }
