@@ -28,25 +28,6 @@ constexpr F kSixteenth = kSixteen<F>.pow(subtract(F::kModulus, U256::from_u64(2)
 
 }  // namespace
 
-#ifdef __x86_64__
-namespace ifma {
-
-template <class P>
-bool invert(std::uint64_t (&words)[4]) {
-  // a·2^260 is the Montgomery form of 16·a; its inverse, that of a^-1/16, lacks 2^8 to be a^-1·2^260.
-  const auto element = from_words<Field<P>>({words[0], words[1], words[2], words[3]});
-  if (element.is_zero()) return false;
-  const U256 inverse = (element.inverse() * Field<P>::from_u64(256)).montgomery();
-  std::ranges::copy(inverse.limbs, words);
-  return true;
-}
-
-template bool invert<Bn254BaseParameters>(std::uint64_t (&)[4]);
-template bool invert<Bn254ScalarParameters>(std::uint64_t (&)[4]);
-
-}  // namespace ifma
-#endif
-
 template <class C>
 struct BatchAddition<C>::Workspace {
   struct Pair {
@@ -111,8 +92,8 @@ void BatchAddition<C>::add(const PackedPoint* table, std::span<const PointRefere
     static_assert(sizeof(PointReference) == sizeof(std::uint32_t));
     const bool distinct = ifma::add_distinct<typename C::BaseField::Parameters>(
         table->x.data(), reinterpret_cast<const std::uint32_t*>(left.data() + done),
-        reinterpret_cast<const std::uint32_t*>(right.data() + done), count, out[done].x.data(),
-        workspace_->scratch.data());
+        reinterpret_cast<const std::uint32_t*>(right.data() + done), count, left.size() - done - count,
+        out[done].x.data(), workspace_->scratch.data());
     if (!distinct) {
       add_exactly(table, left.subspan(done, count), right.subspan(done, count), out + done, may_be_infinite);
     }

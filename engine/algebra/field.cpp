@@ -3,7 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
+#include <type_traits>
 #include <vector>
+
+#ifdef __x86_64__
+#include "engine/algebra/ifma/field_kernels.h"
+#endif
 
 namespace magnetar::algebra {
 
@@ -26,6 +32,22 @@ Field<P> horner(const Field<P>& accumulator, std::uint64_t limb) {
   constexpr Field<P> kShift = Field<P>::reduce(U256{{0, 1, 0, 0}});
   return accumulator * kShift + Field<P>::from_u64(limb);
 }
+
+#ifdef __x86_64__
+/// Below this, vectors do not pay for a batch inversion.
+constexpr std::size_t kFewElements = 24;
+
+template <class P>
+const std::uint64_t* words(std::span<const Field<P>> elements) {
+  static_assert(sizeof(Field<P>) == 4 * sizeof(std::uint64_t) && std::is_standard_layout_v<Field<P>>);
+  return elements.empty() ? nullptr : elements.front().montgomery().limbs.data();
+}
+
+template <class P>
+std::uint64_t* words(std::span<Field<P>> elements) {
+  return const_cast<std::uint64_t*>(words(std::span<const Field<P>>(elements)));
+}
+#endif
 
 /// A row (f, g) of an update matrix: new = (f·a + g·b) / 2^kInnerSteps.
 struct Row {
@@ -213,6 +235,12 @@ std::optional<Field<P>> Field<P>::sqrt() const {
 
 template <class P>
 void batch_inverse(std::span<Field<P>> elements) {
+#ifdef __x86_64__
+  if (elements.size() >= kFewElements && active_instruction_set() == InstructionSet::kIfma) {
+    ifma::batch_invert<P>(words(elements), elements.size());
+    return;
+  }
+#endif
   std::vector<Field<P>> prefixes(elements.size());
   Field<P> product = Field<P>::one();
   for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -228,9 +256,37 @@ void batch_inverse(std::span<Field<P>> elements) {
   }
 }
 
+template <class P>
+void multiply(std::span<const Field<P>> a, std::span<const Field<P>> b, std::span<Field<P>> out) {
+  assert(a.size() == b.size() && a.size() == out.size());
+#ifdef __x86_64__
+  if (active_instruction_set() == InstructionSet::kIfma) {
+    ifma::multiply<P>(words(a), words(b), words(out), out.size());
+    return;
+  }
+#endif
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = a[i] * b[i];
+}
+
+template <class P>
+void square(std::span<const Field<P>> a, std::span<Field<P>> out) {
+  assert(a.size() == out.size());
+#ifdef __x86_64__
+  if (active_instruction_set() == InstructionSet::kIfma) {
+    ifma::square<P>(words(a), words(out), out.size());
+    return;
+  }
+#endif
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = a[i].square();
+}
+
 template class Field<Bn254ScalarParameters>;
 template class Field<Bn254BaseParameters>;
 template void batch_inverse(std::span<Fr>);
 template void batch_inverse(std::span<Fq>);
+template void multiply(std::span<const Fr>, std::span<const Fr>, std::span<Fr>);
+template void multiply(std::span<const Fq>, std::span<const Fq>, std::span<Fq>);
+template void square(std::span<const Fr>, std::span<Fr>);
+template void square(std::span<const Fq>, std::span<Fq>);
 
 }  // namespace magnetar::algebra

@@ -105,7 +105,7 @@ class Field {
   }
 
   /// The integer in 0..p-1.
-  constexpr U256 to_canonical() const { return montgomery_product(value_, U256::from_u64(1)); }
+  constexpr U256 to_canonical() const { return montgomery_reduction(value_); }
   constexpr std::array<std::uint8_t, kBytes> to_bytes() const { return to_canonical().to_le_bytes(); }
   constexpr const U256& montgomery() const { return value_; }
 
@@ -217,12 +217,35 @@ class Field {
     return reduced_once(U256{t});
   }
 
+  /// a/2^256 mod p, canonical, for a < p: half the work of a product by one.
+  static constexpr U256 montgomery_reduction(const U256& a) {
+    std::array<std::uint64_t, 4> t = a.limbs;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::uint64_t factor = t[0] * Montgomery<P>::kNegativeInverse;
+      Uint128 sum = Uint128{factor} * kModulus.limbs[0] + t[0];
+      for (std::size_t j = 1; j < 4; ++j) {
+        sum = Uint128{factor} * kModulus.limbs[j] + t[j] + static_cast<std::uint64_t>(sum >> 64);
+        t[j - 1] = static_cast<std::uint64_t>(sum);
+      }
+      t[3] = static_cast<std::uint64_t>(sum >> 64);
+    }
+    return reduced_once(U256{t});
+  }
+
   U256 value_;
 };
 
 /// Replaces every element by its inverse, zeros by zero: one inversion and three products an element.
 template <class P>
 void batch_inverse(std::span<Field<P>> elements);
+
+/// out[i] = a[i]·b[i]; the spans have the same length, and `out` may be one of the others. 8 at a time with IFMA.
+template <class P>
+void multiply(std::span<const Field<P>> a, std::span<const Field<P>> b, std::span<Field<P>> out);
+
+/// out[i] = a[i]²; the spans have the same length, and `out` may be `a`. 8 at a time with IFMA.
+template <class P>
+void square(std::span<const Field<P>> a, std::span<Field<P>> out);
 
 /// The scalar field of BN254 and base field of Grumpkin.
 using Fr = Field<Bn254ScalarParameters>;
@@ -233,5 +256,9 @@ extern template class Field<Bn254ScalarParameters>;
 extern template class Field<Bn254BaseParameters>;
 extern template void batch_inverse(std::span<Fr>);
 extern template void batch_inverse(std::span<Fq>);
+extern template void multiply(std::span<const Fr>, std::span<const Fr>, std::span<Fr>);
+extern template void multiply(std::span<const Fq>, std::span<const Fq>, std::span<Fq>);
+extern template void square(std::span<const Fr>, std::span<Fr>);
+extern template void square(std::span<const Fq>, std::span<Fq>);
 
 }  // namespace magnetar::algebra

@@ -262,11 +262,12 @@ Point<C> CommitmentKey<C>::bucket_set_sum(const Digits& digits, std::size_t set,
   const std::size_t workers = digits.plan.bucket_sets.size() >= 2 * threads ? 1 : threads;
   const SortedBuckets sorted = sort_into_buckets(digits, set, size_, offset, workers);
   if (sorted.size == 0) return {};
-  std::vector<PackedPoint> sums(sorted.values.size());
+  const std::size_t used = sorted.values.size();
+  const auto sums = std::make_unique_for_overwrite<PackedPoint[]>(used);
   bool may_be_infinite = false;
-  SegmentSums<C>(set_).compute(points_.data(), {sorted.references.get(), sorted.size}, sorted.starts, sums,
-                               may_be_infinite);
-  return weigh_buckets<C>(set_, sorted.values, sums, digits.plan.bucket_sets[set].width, may_be_infinite);
+  SegmentSums<C>(set_).compute(points_.data(), {sorted.references.get(), sorted.size}, sorted.starts,
+                               {sums.get(), used}, may_be_infinite);
+  return weigh_buckets<C>(set_, sorted.values, {sums.get(), used}, digits.plan.bucket_sets[set].width, may_be_infinite);
 }
 
 #define MAGNETAR_INSTANTIATE(Curve)                                                                                    \

@@ -8,6 +8,7 @@
 #include "engine/algebra/batch_addition.h"
 #include "engine/algebra/curve.h"
 #include "engine/commit/digits.h"
+#include "engine/commit/huge_page_allocator.h"
 
 namespace magnetar::commit {
 
@@ -54,7 +55,7 @@ class CommitmentKey {
   algebra::InstructionSet set_;
   std::size_t size_;
   Tables tables_;
-  std::vector<algebra::PackedPoint> points_;
+  std::vector<algebra::PackedPoint, HugePageAllocator<algebra::PackedPoint>> points_;
   std::vector<std::uint8_t> infinite_;  // empty if no generator is
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <numeric>
 
 namespace magnetar::commit {
@@ -32,73 +33,77 @@ struct Chunk {
   std::size_t last_piece;
 };
 
-/// Memory that one thread reuses from chunk to chunk.
+/// Memory that one thread reuses from chunk to chunk; a chunk has at most kChunkEntries entries.
 template <class C>
 struct Workspace {
   explicit Workspace(algebra::InstructionSet set) : addition(set) {}
 
+  template <class T>
+  using Array = std::unique_ptr<T[]>;
+  template <class T>
+  static Array<T> array(std::size_t size) {
+    return std::make_unique_for_overwrite<T[]>(size);
+  }
+
   BatchAddition<C> addition;
-  std::vector<PointReference> left;
-  std::vector<PointReference> right;
-  std::vector<PointReference> references;  // of this round, piece after piece
-  std::vector<PointReference> next_references;
-  std::vector<PointReference> odd;
-  std::vector<std::uint32_t> lengths;  // of the pieces still open
-  std::vector<std::uint32_t> owners;   // which pieces those are
-  std::vector<PackedPoint> sums[2];    // of the last round and of this one
+  Array<PointReference> left = array<PointReference>(kChunkEntries / 2);
+  Array<PointReference> right = array<PointReference>(kChunkEntries / 2);
+  Array<PointReference> references = array<PointReference>(kChunkEntries);   // of this round, piece after piece
+  Array<std::uint32_t> lengths = array<std::uint32_t>(kChunkEntries);        // of the pieces still open
+  Array<std::uint32_t> owners = array<std::uint32_t>(kChunkEntries);         // which pieces those are
+  Array<PointReference> odd = array<PointReference>(kChunkEntries / 2 + 1);  // left over from pairs
+  Array<PackedPoint> sums[2] = {array<PackedPoint>(kChunkEntries), array<PackedPoint>(kChunkEntries)};
 };
 
 /// Adds up each piece of a chunk into out[piece].
 template <class C>
-void sum_chunk(Workspace<C>& workspace, const PackedPoint* table, std::span<const PointReference> references,
+void sum_chunk(Workspace<C>& workspace, const PackedPoint* table, const PointReference* references,
                std::span<const Piece> pieces, PackedPoint* out, bool& may_be_infinite) {
-  auto& [addition, left, right, current, next, odd, lengths, owners, sums] = workspace;
-  lengths.clear();
-  owners.clear();
-  std::span<const PointReference> entries =
-      references.subspan(pieces.front().begin, pieces.back().end - pieces.front().begin);
+  auto& addition = workspace.addition;
+  std::uint32_t* const lengths = workspace.lengths.get();
+  std::uint32_t* const owners = workspace.owners.get();
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    lengths.push_back(pieces[i].end - pieces[i].begin);
-    owners.push_back(static_cast<std::uint32_t>(i));
+    lengths[i] = pieces[i].end - pieces[i].begin;
+    owners[i] = static_cast<std::uint32_t>(i);
   }
-  for (int round = 0; !lengths.empty(); ++round) {
-    left.clear();
-    right.clear();
-    odd.clear();
-    next.clear();
-    // The sums of this round: those of all pairs, then the odd points, copied.
-    std::uint32_t pairs = 0;
-    for (const std::uint32_t length : lengths) pairs += length / 2;
-    std::size_t position = 0;
-    std::size_t open = 0;
-    for (std::size_t i = 0; i < lengths.size(); ++i) {
+  const PointReference* entries = references + pieces.front().begin;
+  std::size_t open = pieces.size();
+  for (int round = 0; open != 0; ++round) {
+    // The sums of this round: those of all pairs, then the odd points, copied. Both go to one table for the next round.
+    PackedPoint* const target = workspace.sums[round % 2].get();
+    std::uint32_t all_pairs = 0;
+    for (std::size_t i = 0; i < open; ++i) all_pairs += lengths[i] / 2;
+    PointReference* left = workspace.left.get();
+    PointReference* right = workspace.right.get();
+    PointReference* next = workspace.references.get();
+    std::uint32_t pair = 0;
+    std::uint32_t odd = 0;
+    std::size_t still_open = 0;
+    for (std::size_t i = 0; i < open; ++i) {
       const std::uint32_t length = lengths[i];
       if (length == 1) {
-        out[owners[i]] = addition.resolve(table, entries[position++]);
+        out[owners[i]] = addition.resolve(table, *entries++);
         continue;
       }
-      for (std::uint32_t pair = 0; pair < length / 2; ++pair) {
-        next.emplace_back(static_cast<std::uint32_t>(left.size()), false);
-        left.push_back(entries[position]);
-        right.push_back(entries[position + 1]);
-        position += 2;
+      // `next` may be the array of `entries`: it is written at half the pace, behind what was read.
+      for (const std::uint32_t end = pair + length / 2; pair < end; ++pair, entries += 2) {
+        *left++ = entries[0];
+        *right++ = entries[1];
+        *next++ = PointReference(pair, false);
       }
       if (length % 2 != 0) {
-        next.emplace_back(pairs + static_cast<std::uint32_t>(odd.size()), false);
-        odd.push_back(entries[position++]);
+        __builtin_prefetch(table + entries->index());
+        *next++ = PointReference(all_pairs + odd, false);
+        workspace.odd[odd++] = *entries++;
       }
-      lengths[open] = (length + 1) / 2;
-      owners[open++] = owners[i];
+      lengths[still_open] = (length + 1) / 2;
+      owners[still_open++] = owners[i];
     }
-    lengths.resize(open);
-    owners.resize(open);
-    auto& target = sums[round % 2];
-    if (target.size() < pairs + odd.size()) target.resize(pairs + odd.size());
-    addition.add(table, left, right, target.data(), may_be_infinite);
-    for (std::size_t i = 0; i < odd.size(); ++i) target[pairs + i] = addition.resolve(table, odd[i]);
-    table = target.data();
-    std::swap(current, next);
-    entries = current;
+    open = still_open;
+    addition.add(table, {workspace.left.get(), all_pairs}, {workspace.right.get(), all_pairs}, target, may_be_infinite);
+    for (std::uint32_t i = 0; i < odd; ++i) target[all_pairs + i] = addition.resolve(table, workspace.odd[i]);
+    table = target;
+    entries = workspace.references.get();
   }
 }
 
@@ -139,13 +144,13 @@ void SegmentSums<C>::compute(const PackedPoint* table, std::span<const PointRefe
   close_chunk();
 
   const bool direct = pieces.size() == out.size();
-  std::vector<PackedPoint> partial(direct ? 0 : pieces.size());
-  PackedPoint* const target = direct ? out.data() : partial.data();
+  const auto partial = std::make_unique_for_overwrite<PackedPoint[]>(direct ? 0 : pieces.size());
+  PackedPoint* const target = direct ? out.data() : partial.get();
   std::atomic<bool> any_infinite = false;
   tbb::parallel_for(std::size_t{0}, chunks.size(), [&](std::size_t c) {
     const auto [first, last] = chunks[c];
     bool infinite = may_be_infinite;
-    sum_chunk(thread_workspace<C>(set_), table, references, std::span(pieces).subspan(first, last - first),
+    sum_chunk(thread_workspace<C>(set_), table, references.data(), std::span(pieces).subspan(first, last - first),
               target + first, infinite);
     if (infinite) any_infinite = true;
   });
@@ -154,7 +159,7 @@ void SegmentSums<C>::compute(const PackedPoint* table, std::span<const PointRefe
   std::vector<PointReference> piece_references;
   piece_references.reserve(pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) piece_references.emplace_back(static_cast<std::uint32_t>(i), false);
-  compute(partial.data(), piece_references, piece_starts, out, may_be_infinite);
+  compute(partial.get(), piece_references, piece_starts, out, may_be_infinite);
 }
 
 template class SegmentSums<algebra::Bn254>;

@@ -3,6 +3,8 @@
 #include <gmp.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -84,6 +86,29 @@ class FieldTest : public testing::Test {
   }
 };
 
+/// Calls `check` under every instruction set of this processor and restores the one in use.
+template <class Check>
+void for_each_instruction_set(Check check) {
+  const InstructionSet initial = active_instruction_set();
+  for (const auto set : {InstructionSet::kPortable, InstructionSet::kAdx, InstructionSet::kIfma}) {
+    if (!is_supported(set)) {
+      std::printf("skipped, not supported by this processor: %s\n", std::string(name(set)).c_str());
+      continue;
+    }
+    SCOPED_TRACE(name(set));
+    force_instruction_set(set);
+    check();
+    if (testing::Test::HasFatalFailure()) break;
+  }
+  force_instruction_set(initial);
+}
+
+/// MAGNETAR_TEST_CASES, or 10^6: random operands for each field and path.
+std::size_t case_count() {
+  const char* const requested = std::getenv("MAGNETAR_TEST_CASES");
+  return requested == nullptr ? 1'000'000 : std::strtoull(requested, nullptr, 10);
+}
+
 using Fields = testing::Types<Fr, Fq>;
 
 class FieldNames {
@@ -131,20 +156,88 @@ TEST(FieldParameters, AreThePolynomialsOfBn254) {
 
 TYPED_TEST(FieldTest, ArithmeticAgreesWithGmpOnEdges) {
   const auto values = TestFixture::edge_values();
-  for (const U256& a : values) {
-    for (const U256& b : values) {
-      TestFixture::check_pair(*TypeParam::from_canonical(a), *TypeParam::from_canonical(b));
-      if (testing::Test::HasFatalFailure()) return;
+  for_each_instruction_set([&] {
+    for (const U256& a : values) {
+      for (const U256& b : values) {
+        TestFixture::check_pair(*TypeParam::from_canonical(a), *TypeParam::from_canonical(b));
+        if (testing::Test::HasFatalFailure()) return;
+      }
     }
-  }
+  });
 }
 
 TYPED_TEST(FieldTest, ArithmeticAgreesWithGmpOnRandomOperands) {
-  std::mt19937_64 generator(1);
-  for (int i = 0; i < 100'000; ++i) {
-    TestFixture::check_pair(TypeParam::random(generator), TypeParam::random(generator));
-    if (testing::Test::HasFatalFailure()) return;
+  for_each_instruction_set([&] {
+    std::mt19937_64 generator(1);
+    for (std::size_t i = 0; i < case_count(); ++i) {
+      TestFixture::check_pair(TypeParam::random(generator), TypeParam::random(generator));
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  });
+}
+
+TYPED_TEST(FieldTest, ArraysAgreeWithGmp) {
+  const Integer p(TypeParam::kModulus);
+  // The expected values once, for all paths.
+  std::mt19937_64 generator(7);
+  std::vector<TypeParam> a;
+  std::vector<TypeParam> b;
+  const auto edges = TestFixture::edge_values();
+  for (const U256& x : edges) {
+    for (const U256& y : edges) {
+      a.push_back(*TypeParam::from_canonical(x));
+      b.push_back(*TypeParam::from_canonical(y));
+    }
   }
+  while (a.size() < case_count()) {
+    a.push_back(TypeParam::random(generator));
+    b.push_back(TypeParam::random(generator));
+  }
+  std::vector<U256> products;
+  std::vector<U256> squares;
+  Integer z;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const Integer x(a[i].to_canonical());
+    const Integer y(b[i].to_canonical());
+    mpz_mul(z.get(), x.get(), y.get());
+    mpz_mod(z.get(), z.get(), p.get());
+    products.push_back(z.to_u256());
+    mpz_mul(z.get(), x.get(), x.get());
+    mpz_mod(z.get(), z.get(), p.get());
+    squares.push_back(z.to_u256());
+  }
+  for_each_instruction_set([&] {
+    std::vector<TypeParam> out(a.size());
+    multiply(std::span<const TypeParam>(a), std::span<const TypeParam>(b), std::span(out));
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_EQ(out[i].to_canonical(), products[i]) << i;
+    square(std::span<const TypeParam>(a), std::span(out));
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_EQ(out[i].to_canonical(), squares[i]) << i;
+  });
+}
+
+TYPED_TEST(FieldTest, ArraysOfEveryLengthAndInPlace) {
+  for_each_instruction_set([&] {
+    std::mt19937_64 generator(8);
+    std::vector<std::size_t> lengths{2047, 2048, 2049, 5000};
+    for (std::size_t length = 0; length <= 70; ++length) lengths.push_back(length);
+    for (const std::size_t length : lengths) {
+      std::vector<TypeParam> a(length);
+      std::vector<TypeParam> b(length);
+      for (auto& element : a) element = generator() % 4 == 0 ? TypeParam::zero() : TypeParam::random(generator);
+      for (auto& element : b) element = TypeParam::random(generator);
+      auto products = a;
+      multiply(std::span<const TypeParam>(products), std::span<const TypeParam>(b), std::span(products));
+      auto squares = a;
+      square(std::span<const TypeParam>(squares), std::span(squares));
+      auto inverses = a;
+      batch_inverse(std::span(inverses));
+      for (std::size_t i = 0; i < length; ++i) {
+        ASSERT_EQ(products[i], a[i] * b[i]);
+        ASSERT_EQ(squares[i], a[i] * a[i]);
+        ASSERT_EQ(inverses[i], a[i].inverse()) << length << " " << i;
+      }
+    }
+  });
 }
 
 TYPED_TEST(FieldTest, InverseAgreesWithGmp) {

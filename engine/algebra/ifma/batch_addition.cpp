@@ -2,6 +2,7 @@
 
 #include "engine/algebra/field_parameters.h"
 #include "engine/algebra/ifma/field_vector.h"
+#include "engine/algebra/ifma/lane_inversion.h"
 
 namespace magnetar::algebra::ifma {
 
@@ -37,49 +38,13 @@ inline __mmask8 negative(const std::uint32_t* references) {
   return _mm256_movepi32_mask(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(references)));
 }
 
-/// v with lanes rotated by kCount.
-template <int kCount>
-inline FieldVector rotated(const FieldVector& v) {
-  FieldVector result;
-#pragma GCC unroll 5
-  for (int i = 0; i < kLimbs; ++i) result.limbs[i] = _mm512_alignr_epi64(v.limbs[i], v.limbs[i], kCount);
-  return result;
-}
-
-/// Replaces each lane by its inverse at the cost of one scalar inversion; false if a lane is zero.
-template <class P>
-bool invert_lanes(FieldVector& v) {
-  FieldVector folded[3];  // products of 2, 4 and 8 lanes
-  FieldVector turned[3] = {rotated<4>(v), {}, {}};
-  multiply<P, 1>(&folded[0], &v, &turned[0]);
-  turned[1] = rotated<2>(folded[0]);
-  multiply<P, 1>(&folded[1], &folded[0], &turned[1]);
-  turned[2] = rotated<1>(folded[1]);
-  multiply<P, 1>(&folded[2], &folded[1], &turned[2]);
-  const WordVector words = to_words(folded[2]);
-  std::uint64_t total[4];
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    total[i] = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm512_castsi512_si128(words.words[i])));
-  }
-  if (!invert<P>(total)) return false;
-  WordVector inverse_words;
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) inverse_words.words[i] = _mm512_set1_epi64(static_cast<long long>(total[i]));
-  FieldVector inverse = to_limbs(inverse_words);
-  multiply<P, 1>(&inverse, &inverse, &turned[2]);
-  multiply<P, 1>(&inverse, &inverse, &turned[1]);
-  multiply<P, 1>(&v, &inverse, &turned[0]);
-  return true;
-}
-
 }  // namespace
 
 // Bounds, in multiples of p. Stored coordinates are below 2.34 (partly_reduced), a negated y is 3p - y, so at most 3.
 // dx and dy are differences plus 3p, below 6. Products of such values are below 1 + 6·6/64 < 1.6.
 template <class P>
 bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const std::uint32_t* right, std::size_t count,
-                  std::uint64_t* out, void* scratch) {
+                  std::size_t following, std::uint64_t* out, void* scratch) {
   const std::size_t steps = count / kPairsAtOnce;
   const std::size_t rest = count % kPairsAtOnce;
   // What does not fill a step is filled up with copies of its last pair, written to a place of its own.
@@ -136,16 +101,24 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
   FieldVector inverse[kChains] = {joined, joined};
   multiply<P, kChains>(inverse, inverse, others);
 
+  // unit = 1/dx of the step at hand, inverse = the inverse of the product of dx of all steps before it. Both are
+  // computed one step ahead, between products that depend on each other, to fill the latency of those.
+  FieldVector unit[kChains] = {inverse[0], inverse[1]};
+  if (all_steps > 1) {
+    multiply<P, kChains>(unit, inverse, saved[all_steps - 1].prefix);
+    multiply<P, kChains>(inverse, inverse, saved[all_steps - 1].dx);
+  }
+  std::size_t ahead = count;
   for (std::size_t s = all_steps; s-- > 0;) {
     const std::uint32_t* const l = s < steps ? left + s * kPairsAtOnce : last_left;
     const std::uint32_t* const r = s < steps ? right + s * kPairsAtOnce : last_right;
-    FieldVector slope[kChains];
-    if (s == 0) {
-      slope[0] = inverse[0];
-      slope[1] = inverse[1];
-    } else {
-      multiply<P, kChains>(slope, inverse, saved[s].prefix);
-      multiply<P, kChains>(inverse, inverse, saved[s].dx);
+    if (ahead + kPairsAtOnce <= count + following) {
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < kPairsAtOnce; ++i) {
+        _mm_prefetch(table + (left[ahead + i] & kIndexMask) * kWordsPerPoint, _MM_HINT_T1);
+        _mm_prefetch(table + (right[ahead + i] & kIndexMask) * kWordsPerPoint, _MM_HINT_T1);
+      }
+      ahead += kPairsAtOnce;
     }
     FieldVector y1[kChains];
     FieldVector dy[kChains];
@@ -163,7 +136,14 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
       }
       dy[chain] = difference<P>(y2, y1[chain], 3);
     }
-    multiply<P, kChains>(slope, slope, dy);
+    FieldVector slope[kChains];
+    multiply<P, kChains>(slope, unit, dy);
+    if (s > 1) {
+      multiply<P, kChains>(unit, inverse, saved[s - 1].prefix);
+    } else {
+      unit[0] = inverse[0];
+      unit[1] = inverse[1];
+    }
     FieldVector x3[kChains];
     square<P, kChains>(x3, slope);
     FieldVector drop[kChains];  // x1 - x3 + 3p
@@ -180,6 +160,7 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
       x3[chain] = partly_reduced<P>(x3[chain]);
       drop[chain] = difference<P>(x1, x3[chain], 3);
     }
+    if (s > 1) multiply<P, kChains>(inverse, inverse, saved[s - 1].dx);
     FieldVector y3[kChains];
     multiply<P, kChains>(y3, slope, drop);
     std::uint64_t* const target = s < steps ? out + s * kPairsAtOnce * kWordsPerPoint : last_out;
@@ -203,8 +184,8 @@ bool add_distinct(const std::uint64_t* table, const std::uint32_t* left, const s
 }
 
 template bool add_distinct<Bn254BaseParameters>(const std::uint64_t*, const std::uint32_t*, const std::uint32_t*,
-                                                std::size_t, std::uint64_t*, void*);
+                                                std::size_t, std::size_t, std::uint64_t*, void*);
 template bool add_distinct<Bn254ScalarParameters>(const std::uint64_t*, const std::uint32_t*, const std::uint32_t*,
-                                                  std::size_t, std::uint64_t*, void*);
+                                                  std::size_t, std::size_t, std::uint64_t*, void*);
 
 }  // namespace magnetar::algebra::ifma

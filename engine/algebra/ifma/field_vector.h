@@ -53,6 +53,17 @@ struct Modulus {
     return (~inverse + 1) & kLimbMask;
   }();
 
+  static constexpr U256 power_of_two(int exponent) {
+    U256 value = U256::from_u64(1);
+    for (int i = 0; i < exponent; ++i) {
+      value = value.shifted_left(1);
+      if (value >= kP) value = subtract(value, kP);
+    }
+    return value;
+  }
+  static constexpr U256 kTwoTo256 = power_of_two(256);
+  static constexpr U256 kOne = power_of_two(260);
+
   /// k·p, limb by limb without carries: for differences that are normalised afterwards.
   static __m512i multiple(int limb, int k) {
     return _mm512_set1_epi64(static_cast<long long>(kLimbsOfP.limbs[limb] * static_cast<std::uint64_t>(k)));
@@ -118,7 +129,7 @@ inline FieldVector difference(const FieldVector& a, const FieldVector& b, int k)
 /// out[n] = a[n]·b[n]/2^260 for N independent products, interleaved to hide the latency of one; inputs normalised,
 /// output normalised and below (1 + α·β/64)·p for inputs below α·p and β·p. `out` may be an input.
 template <class P, int N>
-inline void multiply(FieldVector* out, const FieldVector* a, const FieldVector* b) {
+[[gnu::always_inline]] inline void multiply(FieldVector* out, const FieldVector* a, const FieldVector* b) {
   const __m512i zero = _mm512_setzero_si512();
   const __m512i mask = _mm512_set1_epi64(static_cast<long long>(kLimbMask));
   const __m512i inverse = _mm512_set1_epi64(static_cast<long long>(Modulus<P>::kNegativeInverse));
@@ -168,7 +179,7 @@ inline void multiply(FieldVector* out, const FieldVector* a, const FieldVector* 
 
 /// multiply(out, a, a): the products of different limbs are formed once and doubled.
 template <class P, int N>
-inline void square(FieldVector* out, const FieldVector* a) {
+[[gnu::always_inline]] inline void square(FieldVector* out, const FieldVector* a) {
   const __m512i zero = _mm512_setzero_si512();
   const __m512i mask = _mm512_set1_epi64(static_cast<long long>(kLimbMask));
   const __m512i inverse = _mm512_set1_epi64(static_cast<long long>(Modulus<P>::kNegativeInverse));
