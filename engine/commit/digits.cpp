@@ -24,7 +24,7 @@ struct SignedMagnitude {
 template <SmallScalar T>
 SignedMagnitude signed_magnitude(T scalar) {
   const bool negative = std::is_signed_v<T> && scalar < 0;
-  const auto bits = static_cast<std::uint64_t>(scalar);
+  const auto bits = static_cast<std::uint64_t>(+scalar);
   return {U256::from_u64(negative ? ~bits + 1 : bits), negative};
 }
 
