@@ -31,9 +31,13 @@ struct HugePageAllocator {
 #endif
     return static_cast<T*>(block);
   }
-  void deallocate(T* block, std::size_t count) { ::operator delete(block, alignment(count)); }
+  void deallocate(T* block, std::size_t count) {
+    ::operator delete(block, alignment(count));
+  }
 
-  friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) { return true; }
+  friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) {
+    return true;
+  }
 
  private:
   static std::align_val_t alignment(std::size_t count) {

@@ -136,8 +136,10 @@ U256 Sponge<F, kWidth>::squeeze_challenge() {
 template class Sponge<algebra::Fr, 3>;
 template class Sponge<algebra::Fr, 5>;
 template class Sponge<algebra::Fr, 9>;
+template class Sponge<algebra::Fr, 10>;
 template class Sponge<algebra::Fq, 3>;
 template class Sponge<algebra::Fq, 5>;
 template class Sponge<algebra::Fq, 9>;
+template class Sponge<algebra::Fq, 10>;
 
 }  // namespace magnetar::hash

@@ -124,8 +124,10 @@ class Sponge {
 extern template class Sponge<algebra::Fr, 3>;
 extern template class Sponge<algebra::Fr, 5>;
 extern template class Sponge<algebra::Fr, 9>;
+extern template class Sponge<algebra::Fr, 10>;
 extern template class Sponge<algebra::Fq, 3>;
 extern template class Sponge<algebra::Fq, 5>;
 extern template class Sponge<algebra::Fq, 9>;
+extern template class Sponge<algebra::Fq, 10>;
 
 }  // namespace magnetar::hash

@@ -24,6 +24,8 @@ class Symbol {
 
   constexpr bool is_gamma() const { return code_ == kMaxPower + 1; }
   constexpr unsigned power() const { return code_; }
+  /// A number for each symbol.
+  constexpr unsigned code() const { return code_; }
 
   friend constexpr auto operator<=>(Symbol, Symbol) = default;
 
@@ -64,6 +66,8 @@ template <class F>
 struct Challenges {
   F gamma;
   F beta;
+
+  F value(Symbol symbol) const { return symbol.is_gamma() ? gamma : beta.pow(symbol.power()); }
 };
 
 /// The distinct coefficients of a circuit's matrices. Entries name them by index; filling in a segment's challenges
