@@ -112,11 +112,10 @@ class CpuFresh final : public Fresh<C> {
         const std::size_t size = block.count * block.shape->constraints.size();
         if (block.count != 0) {
           tbb::parallel_for(Range(0, block.count, 128), [&](const Range& range) {
-            if (!segment_.templates[i].solve(*blocks_[i], range.begin(), range.end(),
-                                             std::span(stage2_).subspan(at2, size2),
-                                             std::span(products_.a).subspan(at, size),
-                                             std::span(products_.b).subspan(at, size),
-                                             std::span(products_.c).subspan(at, size))) {
+            if (!segment_.templates[i].solve(
+                    *blocks_[i], range.begin(), range.end(), std::span(stage2_).subspan(at2, size2),
+                    std::span(products_.a).subspan(at, size), std::span(products_.b).subspan(at, size),
+                    std::span(products_.c).subspan(at, size))) {
               good = false;
             }
           });
@@ -193,7 +192,10 @@ class CpuAccumulator final : public Accumulator<C> {
 
   void start_zero() override {
     const auto& relation = segment_.relation;
-    running_ = {F::zero(), {}, std::vector<F>(relation.stage1()), std::vector<F>(relation.stage2()),
+    running_ = {F::zero(),
+                {},
+                std::vector<F>(relation.stage1()),
+                std::vector<F>(relation.stage2()),
                 std::vector<F>(cross_.size())};
     products_ = r1cs::Products<F>(cross_.size());
   }
@@ -217,9 +219,7 @@ class CpuAccumulator final : public Accumulator<C> {
 
   void fold(const Fresh<C>& fresh, const F& r) override {
     const auto& other = static_cast<const CpuFresh<C>&>(fresh);
-    const auto add = [&](std::vector<F>& target, const std::vector<F>& source) {
-      add_multiple<F>(target, source, r);
-    };
+    const auto add = [&](std::vector<F>& target, const std::vector<F>& source) { add_multiple<F>(target, source, r); };
     running_.u += r;
     for (std::size_t i = 0; i < running_.publics.size(); ++i) running_.publics[i] += r * other.publics()[i];
     add(running_.stage1, other.stage1());

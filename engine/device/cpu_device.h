@@ -14,8 +14,8 @@ template <class C>
 std::unique_ptr<Device<C>> make_cpu_device(const r1cs::Relation<typename C::ScalarField>& relation,
                                            const commit::CommitmentKey<C>& key);
 
-extern template std::unique_ptr<Device<algebra::Bn254>> make_cpu_device(
-    const r1cs::Relation<algebra::Fr>&, const commit::CommitmentKey<algebra::Bn254>&);
+extern template std::unique_ptr<Device<algebra::Bn254>> make_cpu_device(const r1cs::Relation<algebra::Fr>&,
+                                                                        const commit::CommitmentKey<algebra::Bn254>&);
 extern template std::unique_ptr<Device<algebra::Grumpkin>> make_cpu_device(
     const r1cs::Relation<algebra::Fq>&, const commit::CommitmentKey<algebra::Grumpkin>&);
 

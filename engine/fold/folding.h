@@ -17,8 +17,8 @@ namespace magnetar::fold {
 inline constexpr std::size_t kSpongeWidth = 10;
 
 /// What a fold's challenge absorbs: the segment's digest, the fresh instance (commitments that take part, public
-/// elements as integers), the commitment to the cross term. The running instance needs no part, as the fresh one's first
-/// public element is its hash.
+/// elements as integers), the commitment to the cross term. The running instance needs no part, as the fresh one's
+/// first public element is its hash.
 template <class C>
 const hash::SpongePattern& challenge_pattern();
 
@@ -39,9 +39,9 @@ template <class C>
 RunningInstance<C> fold(const RunningInstance<C>& running, const FreshInstance<C>& fresh,
                         const algebra::AffinePoint<C>& cross_term, const algebra::U256& r);
 
-/// The hash of (segment digest, number of steps, state, running instance): an integer below 2^250. The state's elements are of
-/// the field whose circuit hashes, C's base field, as are coordinates; u is an integer that is small enough for both
-/// fields.
+/// The hash of (segment digest, number of steps, state, running instance): an integer below 2^250. The state's elements
+/// are of the field whose circuit hashes, C's base field, as are coordinates; u is an integer that is small enough for
+/// both fields.
 template <class C>
 algebra::U256 instance_hash(const algebra::U256& segment_digest, std::uint64_t steps,
                             std::span<const typename C::BaseField> state, const RunningInstance<C>& running);
@@ -62,19 +62,18 @@ tl::expected<void, Unsatisfied> satisfies(const r1cs::FilledRelation<typename C:
                                           const commit::CommitmentKey<C>& key, const RunningInstance<C>& instance,
                                           const device::RelaxedAssignment<typename C::ScalarField>& assignment);
 
-#define MAGNETAR_FOLDING(C, declaration)                                                                            \
-  declaration template const hash::SpongePattern& challenge_pattern<C>();                                           \
-  declaration template hash::SpongePattern instance_pattern<C>(std::size_t);                                        \
-  declaration template algebra::U256 fold_challenge(const algebra::U256&, const FreshInstance<C>&,                  \
-                                                    const algebra::AffinePoint<C>&);                                \
-  declaration template RunningInstance<C> fold(const RunningInstance<C>&, const FreshInstance<C>&,                  \
-                                               const algebra::AffinePoint<C>&, const algebra::U256&);               \
-  declaration template algebra::U256 instance_hash(const algebra::U256&, std::uint64_t,                             \
-                                                   std::span<const C::BaseField>, const RunningInstance<C>&);       \
-  declaration template tl::expected<void, Unsatisfied> satisfies(const r1cs::FilledRelation<C::ScalarField>&,       \
-                                                                 const commit::CommitmentKey<C>&,                   \
-                                                                 const RunningInstance<C>&,                         \
-                                                                 const device::RelaxedAssignment<C::ScalarField>&)
+#define MAGNETAR_FOLDING(C, declaration)                                                                               \
+  declaration template const hash::SpongePattern& challenge_pattern<C>();                                              \
+  declaration template hash::SpongePattern instance_pattern<C>(std::size_t);                                           \
+  declaration template algebra::U256 fold_challenge(const algebra::U256&, const FreshInstance<C>&,                     \
+                                                    const algebra::AffinePoint<C>&);                                   \
+  declaration template RunningInstance<C> fold(const RunningInstance<C>&, const FreshInstance<C>&,                     \
+                                               const algebra::AffinePoint<C>&, const algebra::U256&);                  \
+  declaration template algebra::U256 instance_hash(const algebra::U256&, std::uint64_t, std::span<const C::BaseField>, \
+                                                   const RunningInstance<C>&);                                         \
+  declaration template tl::expected<void, Unsatisfied> satisfies(                                                      \
+      const r1cs::FilledRelation<C::ScalarField>&, const commit::CommitmentKey<C>&, const RunningInstance<C>&,         \
+      const device::RelaxedAssignment<C::ScalarField>&)
 MAGNETAR_FOLDING(algebra::Bn254, extern);
 MAGNETAR_FOLDING(algebra::Grumpkin, extern);
 

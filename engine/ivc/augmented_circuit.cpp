@@ -156,8 +156,8 @@ VerifiedFold<C> verify_fold(Builder<typename C::BaseField>& b, std::span<const V
   // u is an integer in both fields: at most 2^129 more with each step.
   result.folded.u = running.u + packed<F>(challenge) + F::from_u64(2).pow(128);
   for (std::size_t i = 0; i < result.x.size(); ++i) {
-    result.folded.x[i] = fold_foreign<F, Foreign>(b, i == 0 ? "fold x0" : "fold x1", running.x[i], {c[0], c[1]},
-                                                  result.x[i]);
+    result.folded.x[i] =
+        fold_foreign<F, Foreign>(b, i == 0 ? "fold x0" : "fold x1", running.x[i], {c[0], c[1]}, result.x[i]);
   }
   return result;
 }
@@ -175,8 +175,7 @@ std::vector<Fr> describe_primary(Builder<Fr>& b, const StepCircuit& step, const 
   const auto verified = verify_fold<C>(b, state, advice);
   const std::size_t arity = z0.size();
   for (std::size_t k = 0; k < arity; ++k) b.constrain("base z", verified.is_base, state[arity + k] - state[k], {});
-  const auto running =
-      CircuitRunning<C>::select(b, verified.is_base, CircuitRunning<C>::zero(), verified.folded);
+  const auto running = CircuitRunning<C>::select(b, verified.is_base, CircuitRunning<C>::zero(), verified.folded);
 
   std::vector<Value<Fr>> next;
   {

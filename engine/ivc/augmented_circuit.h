@@ -31,8 +31,7 @@ class StepCircuit {
 
   /// The rest of the circuit: constraints over its own variables, the blocks', and `state`. Returns z'. Every
   /// stage-2 variable it makes must be determined by stage 1, the state and the challenges.
-  virtual std::vector<Value<algebra::Fr>> describe(Builder<algebra::Fr>& b,
-                                                   std::span<const Value<algebra::Fr>> state,
+  virtual std::vector<Value<algebra::Fr>> describe(Builder<algebra::Fr>& b, std::span<const Value<algebra::Fr>> state,
                                                    const StepValues& values) const = 0;
 };
 
