@@ -26,6 +26,8 @@ struct RelaxedAssignment {
   std::vector<F> stage1, stage2, error;
 
   r1cs::Assignment<F> assignment() const { return {u, publics, stage1, stage2}; }
+
+  friend bool operator==(const RelaxedAssignment&, const RelaxedAssignment&) = default;
 };
 
 /// A fresh assignment (u = 1) in the device's memory, with its products A·z, B·z, C·z. Methods block, in this order;

@@ -31,6 +31,8 @@ struct Proof {
   device::RelaxedAssignment<algebra::Fq> secondary_assignment;
   fold::FreshInstance<algebra::Grumpkin> fresh;
   std::vector<algebra::Fq> fresh_stage2;
+
+  friend bool operator==(const Proof&, const Proof&) = default;
 };
 
 struct Refusal {

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
+#include <set>
+#include <string>
 
 #include "engine/ivc/circuit_foreign.h"
 #include "engine/ivc/circuit_point.h"
@@ -255,6 +258,132 @@ void expect_foreign_folds() {
 TEST(FoldForeign, EqualsNativeArithmetic) {
   expect_foreign_folds<Fr, Fq>();
   expect_foreign_folds<Fq, Fr>();
+}
+
+/// The names of all constraints that are violated.
+template <class F>
+std::set<std::string> violated_names(const Described<F>& circuit) {
+  const r1cs::FilledRelation<F> filled(circuit.relation, {});
+  const auto products =
+      filled.products({F::one(), circuit.values.publics, circuit.values.stage1, circuit.values.stage2});
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < products.a.size(); ++i) {
+    if (products.a[i] * products.b[i] != products.c[i]) names.insert(circuit.relation.constraint_name(i));
+  }
+  return names;
+}
+
+// Each of the two constraints refuses a lie, and nothing else does.
+TEST(IsZero, BothConstraintsAreNeeded) {
+  const auto circuit_of = [](std::uint64_t x) {
+    return Described<Fr>([=](Builder<Fr>& b) { b.is_zero("x", b.variable("x", Fr::from_u64(x))); });
+  };
+  for (const std::uint64_t x : {0, 1, 77}) {
+    Described<Fr> circuit = circuit_of(x);
+    circuit.expect_satisfied();
+    auto& values = circuit.values.stage2;  // x, inverse, zero
+    ASSERT_EQ(values.size(), 3U);
+    if (x == 0) {
+      values[2] = Fr::zero();
+      EXPECT_EQ(violated_names(circuit), std::set<std::string>{"x/inverse"});
+    } else {
+      values[1] = Fr::zero();
+      values[2] = Fr::one();
+      EXPECT_EQ(violated_names(circuit), std::set<std::string>{"x/zero"});
+    }
+  }
+}
+
+// For each equation of fold_foreign a wrong result that satisfies all the others.
+TEST(FoldForeign, EveryEquationIsNeeded) {
+  const U256 x{{5, 6, 7, 8}};
+  const U256 big{{1, 2, 3, 4}};
+  const auto make = [&] {
+    return Described<Fr>([&](Builder<Fr>& b) {
+      const Limbs<Fr> running = limbs_of<Fr>(new_bits(b, "X", big, 254));
+      const Limbs<Fr> fresh = limbs_of<Fr>(new_bits(b, "x", x, 250));
+      const Limbs<Fr> c = limbs_of<Fr>(new_bits(b, "c", {{~std::uint64_t{0}, 1234567, 0, 0}}, 128));
+      fold_foreign<Fr, Fq>(b, "fold", running, {c[0], c[1]}, fresh);
+    });
+  };
+  const auto index_of = [](const Described<Fr>& circuit, const std::string& name) {
+    const auto& names = circuit.relation.circuit().stage2;
+    const auto found = std::find(names.begin(), names.end(), name);
+    EXPECT_NE(found, names.end()) << name;
+    return static_cast<std::size_t>(found - names.begin());
+  };
+  const auto write = [&](Described<Fr>& circuit, const std::string& name, const U256& value, std::size_t bits) {
+    const std::size_t at = index_of(circuit, "fold/" + name + "/bit");
+    for (std::size_t i = 0; i < bits; ++i) circuit.values.stage2[at + i] = value.bit(i) ? Fr::one() : Fr::zero();
+  };
+  const auto read = [&](const Described<Fr>& circuit, const std::string& name, std::size_t bits) {
+    const std::size_t at = index_of(circuit, "fold/" + name + "/bit");
+    U256 value;
+    for (std::size_t i = bits; i-- > 0;) {
+      value = value.shifted_left(1);
+      if (circuit.values.stage2[at + i].is_one()) value.limbs[0] |= 1;
+    }
+    return value;
+  };
+  // How far a column is from its carry: what its constraint's sides differ by.
+  const auto excess = [&](const Described<Fr>& circuit, const std::string& column) {
+    const r1cs::FilledRelation<Fr> filled(circuit.relation, {});
+    const auto p = filled.products({Fr::one(), circuit.values.publics, circuit.values.stage1, circuit.values.stage2});
+    for (std::size_t i = 0; i < p.a.size(); ++i) {
+      if (circuit.relation.constraint_name(i) == "fold/" + column) return p.a[i] * p.b[i] - p.c[i];
+    }
+    ADD_FAILURE() << column;
+    return Fr::zero();
+  };
+  // Sets a column's carry to what the column then holds, if 2^64 divides it.
+  const auto carry = [&](Described<Fr>& circuit, const std::string& column, std::size_t bits) {
+    const Fr old = Fr::reduce(read(circuit, column, bits));
+    write(circuit, column, (old + excess(circuit, column) * Fr::from_u64(2).pow(64).inverse()).to_canonical(), bits);
+  };
+  using Names = std::set<std::string>;
+  const U256 difference = subtract(Fq::kModulus, Fr::kModulus);  // m - p > 0
+
+  // The result plus 2^128: the same modulo 2^128.
+  Described<Fr> circuit = make();
+  circuit.expect_satisfied();
+  U256 result = read(circuit, "result", 254);
+  const U256 quotient = read(circuit, "quotient", 126);
+  ++result.limbs[2];
+  write(circuit, "result", result, 254);
+  EXPECT_EQ(violated_names(circuit), Names{"fold/modulo p"});
+
+  // The quotient plus 1, the result less m - p: the same modulo p.
+  circuit = make();
+  write(circuit, "result", subtract(read(circuit, "result", 254), difference), 254);
+  write(circuit, "quotient", add(quotient, U256::from_u64(1)), 126);
+  {
+    // Column 1 takes any carry from column 0 that makes it come out.
+    Described<Fr> forged = circuit;
+    // Plus 2^192, so that it is a positive integer.
+    const U256 column1 = (excess(forged, "column 1") + Fr::from_u64(2).pow(192)).to_canonical();
+    const U256 carry0 = read(forged, "column 0", 65);
+    const std::uint64_t low = carry0.limbs[0] - column1.limbs[0];
+    write(forged, "column 0", {{low, carry0.limbs[1], 0, 0}}, 65);
+    carry(forged, "column 1", 66);
+    EXPECT_EQ(violated_names(forged), Names{"fold/column 0"});
+    // Or the product in column 0 does.
+    forged.values.stage2[index_of(forged, "fold/c0 x0")] -= excess(forged, "column 0");
+    EXPECT_EQ(violated_names(forged), Names{"fold/c0 x0"});
+  }
+
+  // The quotient plus 2^64, the result less 2^64·(m - p): the same modulo p and in column 0.
+  circuit = make();
+  U256 shifted = difference;
+  shifted.limbs = {0, difference.limbs[0], difference.limbs[1], difference.limbs[2]};
+  ASSERT_EQ(difference.limbs[3], 0U);
+  write(circuit, "result", subtract(read(circuit, "result", 254), shifted), 254);
+  write(circuit, "quotient", add(quotient, U256{{0, 1, 0, 0}}), 126);
+  EXPECT_EQ(violated_names(circuit), Names{"fold/column 1"});
+  for (const char* product : {"c0 x1", "c1 x0"}) {
+    Described<Fr> forged = circuit;
+    forged.values.stage2[index_of(forged, std::string("fold/") + product)] -= excess(forged, "column 1");
+    EXPECT_EQ(violated_names(forged), Names{std::string("fold/") + product});
+  }
 }
 
 }  // namespace

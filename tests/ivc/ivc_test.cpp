@@ -1,4 +1,8 @@
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
+
+#include <cstdio>
+#include <optional>
 
 #include "engine.h"
 
@@ -47,6 +51,34 @@ TEST(Ivc, RecursionTakesFewConstraints) {
               circuits.secondary().stage2());
   EXPECT_LE(circuits.primary().constraints(), 12'500U);
   EXPECT_LE(circuits.secondary().constraints(), 14'000U);
+}
+
+TEST(Ivc, ProofsAreTheSameForAnyNumberOfThreadsAndAfterResuming) {
+  const auto step = make_blocks(300);
+  const Engine engine(*step);
+  constexpr std::uint64_t kSteps = 4;
+  std::optional<Proof> first;
+  for (const std::size_t threads : {1, 2, 3}) {
+    const tbb::global_control control(tbb::global_control::max_allowed_parallelism, threads);
+    Proved proved(engine, kSteps);
+    ASSERT_TRUE(proved.prover->run(engine.source(), kSteps));
+    if (!first) first = proved.prover->state().proof;
+    EXPECT_EQ(proved.prover->state().proof, *first) << threads;
+  }
+  for (std::uint64_t cut = 0; cut <= kSteps; ++cut) {
+    Proved before(engine, kSteps);
+    if (cut > 0) {
+      const auto until = [&](std::uint64_t done) { return done < cut; };
+      const auto stopped = before.prover->run(engine.source(), kSteps, until);
+      EXPECT_EQ(stopped.error(), ProveError::kCancelled);
+    }
+    const ProverState state = before.prover->state();
+    EXPECT_EQ(state.next, cut);
+    Proved after(engine, kSteps);
+    after.prover->resume(state);
+    ASSERT_TRUE(after.prover->run(engine.source(), kSteps));
+    EXPECT_EQ(after.prover->state().proof, *first) << cut;
+  }
 }
 
 }  // namespace
