@@ -116,6 +116,28 @@ TYPED_TEST(CommitmentKeyTest, EveryShortLengthIsTheNaiveSum) {
   }
 }
 
+TYPED_TEST(CommitmentKeyTest, EveryShortLengthWithExceptionalPointsAndScalars) {
+  using C = TypeParam;
+  using F = typename C::ScalarField;
+  std::mt19937_64 generator(8);
+  const auto distinct = TestFixture::random_points(4, generator);
+  const F half = *F::from_canonical(F::kModulus.shifted_right(1));
+  for (std::size_t length = 0; length <= 70; ++length) {
+    std::vector<AffinePoint<C>> points(length);
+    std::vector<F> scalars(length);
+    for (std::size_t i = 0; i < length; ++i) {
+      // Repeated, opposite and infinite points; zero, one, the largest, those next to half the order, and any.
+      points[i] = distinct[generator() % distinct.size()];
+      if (generator() % 2 == 0) points[i] = -points[i];
+      if (generator() % 6 == 0) points[i] = AffinePoint<C>::infinity();
+      const std::vector<F> choices{F::zero(), F::one(), -F::one(), half, half + F::one(), F::random(generator)};
+      scalars[i] = choices[generator() % choices.size()];
+    }
+    TestFixture::expect_commitment(points, scalars, TestFixture::naive(points, scalars));
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
 TYPED_TEST(CommitmentKeyTest, RandomLengthsAreTheNaiveSum) {
   std::mt19937_64 generator(2);
   const auto points = TestFixture::random_points(3000, generator);
@@ -246,7 +268,7 @@ TYPED_TEST(CommitmentKeyTest, LargeVectorsAgreeWithTheDiscreteLogarithms) {
   using C = TypeParam;
   using F = typename C::ScalarField;
   std::mt19937_64 generator(7);
-  constexpr std::size_t kCount = 50'000;
+  constexpr std::size_t kCount = 30'000;
   // points[i] = (a + i·b)·G.
   const F a = F::random(generator);
   const F b = F::random(generator);
@@ -256,16 +278,28 @@ TYPED_TEST(CommitmentKeyTest, LargeVectorsAgreeWithTheDiscreteLogarithms) {
   while (projective.size() < kCount) projective.push_back(projective.back() + step);
   std::vector<AffinePoint<C>> points(kCount);
   Point<C>::batch_to_affine(projective, points);
-  const CommitmentKey<C> key(points);
-  for (int kind = 0; kind < 4; ++kind) {
-    auto scalars = kind == 0 ? TestFixture::random_scalars(kCount, generator) : TestFixture::witness(kCount, generator);
-    if (kind == 2) std::ranges::fill(scalars, F::from_u64(3));
-    if (kind == 3) {
-      for (F& scalar : scalars) scalar = F::from_u64(generator() % 2);
-    }
+  std::vector<std::vector<F>> vectors{TestFixture::random_scalars(kCount, generator),
+                                      TestFixture::witness(kCount, generator), std::vector<F>(kCount, F::from_u64(3)),
+                                      std::vector<F>(kCount)};
+  for (F& scalar : vectors[3]) scalar = F::from_u64(generator() % 2);
+  std::vector<AffinePoint<C>> expected;
+  for (const auto& scalars : vectors) {
     F logarithm;
     for (std::size_t i = 0; i < kCount; ++i) logarithm += scalars[i] * (a + F::from_u64(i) * b);
-    EXPECT_EQ(key.commit(std::span<const F>(scalars)), (base * logarithm).to_affine()) << kind;
+    expected.push_back((base * logarithm).to_affine());
+  }
+  for (const InstructionSet set : TestFixture::supported_sets()) {
+    algebra::force_instruction_set(set);
+    for (const std::size_t tables : {1, 4}) {
+      const CommitmentKey<C> key(points, tables * kCount * 64);
+      for (const int threads : {1, 2}) {
+        tbb::task_arena arena(threads);
+        for (std::size_t i = 0; i < vectors.size(); ++i) {
+          EXPECT_EQ(arena.execute([&] { return key.commit(std::span<const F>(vectors[i])); }), expected[i])
+              << algebra::name(set) << ", vector " << i << ", " << key.tables() << " tables, " << threads << " threads";
+        }
+      }
+    }
   }
 }
 
