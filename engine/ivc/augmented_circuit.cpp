@@ -13,7 +13,6 @@ namespace {
 
 using algebra::Fq;
 using algebra::Fr;
-using algebra::U256;
 using fold::kStaged;
 
 constexpr std::size_t kFreshBits = 250;

@@ -70,7 +70,7 @@ Limbs<F> fold_foreign(Builder<F>& b, std::string_view name, const Limbs<F>& runn
                            inverse_of(low128(kM));
 
   const Bits<F> result_bits = new_bits(b, "result", result, 254);
-  const Limbs<F> folded = limbs_of<F>(result_bits);
+  Limbs<F> folded = limbs_of<F>(result_bits);
   const Bits<F> quotient_bits = new_bits(
       b, "quotient", {{static_cast<std::uint64_t>(quotient), static_cast<std::uint64_t>(quotient >> 64), 0, 0}}, 126);
   const Limbs<F> q = limbs_of<F>(quotient_bits);

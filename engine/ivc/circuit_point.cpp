@@ -16,7 +16,7 @@ CircuitPoint<C> CircuitPoint<C>::trusted(Builder<F>& b, std::string_view name, c
 template <class C>
 CircuitPoint<C> CircuitPoint<C>::on_curve(Builder<F>& b, std::string_view name, const Affine& point) {
   const auto scope = b.scope(name);
-  const CircuitPoint p = trusted(b, "point", point);
+  CircuitPoint p = trusted(b, "point", point);
   // y² = x³ + b, or y = 0 where x = 0.
   const Value<F> x_squared = b.product("x^2", p.x, p.x);
   const Value<F> y_squared = b.product("y^2", p.y, p.y);
