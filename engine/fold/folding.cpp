@@ -11,7 +11,7 @@ using enum hash::SpongeOperation;
 
 constexpr std::uint32_t kPoint = 2;      // elements of a commitment
 constexpr std::uint32_t kLimbs = 4;      // elements of a running public element
-constexpr std::size_t kFreshBits = 250;  // of a fresh public element
+[[maybe_unused]] constexpr std::size_t kFreshBits = 250;  // of a fresh public element
 
 template <class C>
 std::string tag(std::string_view use) {
