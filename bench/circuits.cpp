@@ -130,7 +130,7 @@ void products(benchmark::State& state) {
   for (auto _ : state) {
     if (!prover.solve(columns)) state.SkipWithError("a denominator is zero");
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * extent(row_types(), quotas).constraints));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(extent(row_types(), quotas).constraints));
 }
 BENCHMARK(products)->Name("Products")->Arg(16)->Arg(17)->Arg(18)->Unit(benchmark::kMillisecond)->UseRealTime();
 

@@ -24,7 +24,7 @@ void permute(benchmark::State& bench, std::size_t width, void (Poseidon<F>::*per
 
 template <class F>
 void add_benches() {
-  for (const std::size_t width : {3, 5, 9}) {
+  for (const std::size_t width : {3U, 5U, 9U}) {
     const std::string suffix = std::string(F::Parameters::kName) + "/" + std::to_string(width);
     benchmark::RegisterBenchmark(("Permute/" + suffix).c_str(), permute<F>, width, &Poseidon<F>::permute);
     benchmark::RegisterBenchmark(("PermutePlain/" + suffix).c_str(), permute<F>, width, &Poseidon<F>::permute_plain);

@@ -77,7 +77,7 @@ class CommitmentKeyTest : public testing::Test {
                                 const Affine& expected) {
     for (const InstructionSet set : supported_sets()) {
       algebra::force_instruction_set(set);
-      for (const std::size_t tables : {1, 2, 5, 16}) {
+      for (const std::size_t tables : {1U, 2U, 5U, 16U}) {
         const CommitmentKey<C> key(points, tables * points.size() * 64);
         for (const int threads : {1, 2}) {
           tbb::task_arena arena(threads);
@@ -155,7 +155,7 @@ TYPED_TEST(CommitmentKeyTest, RepeatedOppositeAndInfinitePoints) {
   using C = TypeParam;
   std::mt19937_64 generator(3);
   const auto distinct = TestFixture::random_points(5, generator);
-  for (const std::size_t length : {9, 40, 300, 1500}) {
+  for (const std::size_t length : {9U, 40U, 300U, 1500U}) {
     std::vector<AffinePoint<C>> points(length);
     for (auto& point : points) {
       point = distinct[generator() % distinct.size()];
@@ -218,7 +218,7 @@ TYPED_TEST(CommitmentKeyTest, IntegersAreTheirFieldElements) {
   const CommitmentKey<C> key(points);
   const CommitmentKey<C> with_tables(points, 16 * 64 * points.size());
   const auto check = [&]<class T>(T) {
-    for (const std::size_t length : {3, 700}) {
+    for (const std::size_t length : {3U, 700U}) {
       std::vector<T> integers(length);
       std::vector<F> elements(length);
       for (std::size_t i = 0; i < length; ++i) {
@@ -290,7 +290,7 @@ TYPED_TEST(CommitmentKeyTest, LargeVectorsAgreeWithTheDiscreteLogarithms) {
   }
   for (const InstructionSet set : TestFixture::supported_sets()) {
     algebra::force_instruction_set(set);
-    for (const std::size_t tables : {1, 4}) {
+    for (const std::size_t tables : {1U, 4U}) {
       const CommitmentKey<C> key(points, tables * kCount * 64);
       for (const int threads : {1, 2}) {
         tbb::task_arena arena(threads);

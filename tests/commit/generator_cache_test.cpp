@@ -131,7 +131,7 @@ TEST_F(GeneratorCache, ExtendsAndGivesPrefixes) {
   EXPECT_EQ(more.loaded, 5U);
   EXPECT_EQ(more.points, derived(2000));
   const std::string stored = content();
-  for (const std::size_t count : {0, 1, 1999, 2000}) {
+  for (const std::size_t count : {0U, 1U, 1999U, 2000U}) {
     const auto part = load(count);
     EXPECT_EQ(part.loaded, count);
     EXPECT_EQ(part.points, derived(count));

@@ -122,7 +122,7 @@ TYPED_TEST(Generators, AreHashesOfTheirIndicesInAnyRange) {
 
 TYPED_TEST(Generators, ArePrefixesOfEachOtherDistinctAndOnTheCurve) {
   const auto all = TestFixture::derive(0, 2000);
-  for (const std::size_t count : {1, 511, 512, 513, 1999}) {
+  for (const std::size_t count : {1U, 511U, 512U, 513U, 1999U}) {
     const auto prefix = TestFixture::derive(0, count);
     EXPECT_TRUE(std::equal(prefix.begin(), prefix.end(), all.begin()));
   }

@@ -150,7 +150,7 @@ TYPED_TEST_SUITE(HashToField, Fields);
 
 TYPED_TEST(HashToField, ReducesFortyEightBytesForEachElement) {
   using F = TypeParam;
-  for (const std::size_t count : {0, 1, 2, 4, 5, 170}) {
+  for (const std::size_t count : {0U, 1U, 2U, 4U, 5U, 170U}) {
     std::vector<F> elements(count);
     ASSERT_TRUE(hash_to_field(bytes_of("message"), "tag", std::span(elements)));
     std::vector<std::uint8_t> uniform_bytes(48 * count);

@@ -178,7 +178,7 @@ TYPED_TEST(PoseidonField, FastPermutationEqualsThePlainOne) {
 
 TYPED_TEST(PoseidonField, MatrixIsCauchyMdsAndResistsTrails) {
   using F = TypeParam;
-  for (const std::size_t width : {2, 3, 5, 9}) {
+  for (const std::size_t width : {2U, 3U, 5U, 9U}) {
     const SquareMatrix<F>& mds = Poseidon<F>::of_width(width).parameters().mds;
     EXPECT_TRUE(resists_subspace_trails(mds));
     // Entries 1/(x_i + y_j): differences of inverses along columns are the same in every column.

@@ -81,7 +81,7 @@ TYPED_TEST(FieldGadgets, StrictBitsAreTheCanonicalInteger) {
 // alone: the sum and the bits' being bits allow it.
 TYPED_TEST(FieldGadgets, StrictBitsRefuseTheIntegerPlusTheModulus) {
   using F = TypeParam;
-  for (const std::uint64_t small : {0, 1, 1000}) {
+  for (const std::uint64_t small : {0U, 1U, 1000U}) {
     const U256 forged = add(F::kModulus, U256::from_u64(small));
     ASSERT_EQ(forged.bit_length(), F::kBits);
     Described<F> circuit([&](Builder<F>& b) { strict_bits(b, "bits", b.variable("x", F::from_u64(small))); });
@@ -278,7 +278,7 @@ TEST(IsZero, BothConstraintsAreNeeded) {
   const auto circuit_of = [](std::uint64_t x) {
     return Described<Fr>([=](Builder<Fr>& b) { b.is_zero("x", b.variable("x", Fr::from_u64(x))); });
   };
-  for (const std::uint64_t x : {0, 1, 77}) {
+  for (const std::uint64_t x : {0U, 1U, 77U}) {
     Described<Fr> circuit = circuit_of(x);
     circuit.expect_satisfied();
     auto& values = circuit.values.stage2;  // x, inverse, zero

@@ -256,7 +256,7 @@ void hunt(const r1cs::Relation<F>& relation, const Prey<F>& prey, bool is_base) 
 TEST(Hunt, PrimaryCircuit) {
   const auto step = make_counter();
   const Circuits circuits(*step);
-  for (const std::uint64_t index : {0, 1}) {
+  for (const std::uint64_t index : {0U, 1U}) {
     SCOPED_TRACE(index);
     hunt(circuits.primary(), primary_prey(circuits, *step, index), index == 0);
   }
@@ -265,7 +265,7 @@ TEST(Hunt, PrimaryCircuit) {
 TEST(Hunt, SecondaryCircuit) {
   const auto step = make_counter();
   const Circuits circuits(*step);
-  for (const std::uint64_t index : {0, 1}) {
+  for (const std::uint64_t index : {0U, 1U}) {
     SCOPED_TRACE(index);
     hunt(circuits.secondary(), secondary_prey(circuits, index), index == 0);
   }

@@ -25,7 +25,7 @@ TEST(Ivc, ProvesStepsOfEveryCircuit) {
   for (const auto& step : all_steps()) {
     SCOPED_TRACE(step->name());
     const Engine engine(*step);
-    for (const std::uint64_t steps : {1, 2, 3}) {
+    for (const std::uint64_t steps : {1U, 2U, 3U}) {
       SCOPED_TRACE(steps);
       Proved proved(engine, steps);
       ASSERT_TRUE(proved.prover->run(engine.source(), steps));
@@ -58,7 +58,7 @@ TEST(Ivc, ProofsAreTheSameForAnyNumberOfThreadsAndAfterResuming) {
   const Engine engine(*step);
   constexpr std::uint64_t kSteps = 4;
   std::optional<Proof> first;
-  for (const std::size_t threads : {1, 2, 3}) {
+  for (const std::size_t threads : {1U, 2U, 3U}) {
     const tbb::global_control control(tbb::global_control::max_allowed_parallelism, threads);
     Proved proved(engine, kSteps);
     ASSERT_TRUE(proved.prover->run(engine.source(), kSteps));
