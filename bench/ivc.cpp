@@ -3,6 +3,7 @@
 // full but for the last.
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <chrono>
 #include <cstdio>
@@ -196,9 +197,9 @@ void verification(benchmark::State& state, unsigned log_size) {
 int main(int argc, char** argv) {
   using namespace magnetar::ivc;
   for (const unsigned size : {16U, 17U, 18U, 19U, 20U}) {
-    const std::string suffix = "/" + std::to_string(size);
-    const auto add = [&](const std::string& name, void (*body)(benchmark::State&, unsigned)) {
-      benchmark::RegisterBenchmark((name + suffix).c_str(), [=](benchmark::State& state) { body(state, size); })
+    const auto add = [&](const char* name, void (*body)(benchmark::State&, unsigned)) {
+      benchmark::RegisterBenchmark(fmt::format("{}/{}", name, size).c_str(),
+                                   [=](benchmark::State& state) { body(state, size); })
           ->Unit(benchmark::kMillisecond)
           ->UseManualTime();
     };
