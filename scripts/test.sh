@@ -84,8 +84,9 @@ stage 'build, clang 14' build clang -DMAGNETAR_WERROR=ON
 stage 'tests, clang 14' ctest --preset clang -j 2 -LE slow
 stage 'build, address and undefined behaviour' build asan
 stage 'tests, address and undefined behaviour' ctest --preset asan -j 2 -LE slow
+stage 'instrumented oneTBB' scripts/instrumented_tbb.sh
 stage 'build, threads' build tsan
-stage 'tests, threads' ctest --preset tsan -j 2 -LE slow
+stage 'tests, threads' ctest --preset tsan -j 2 -R Thread -LE slow
 stage 'build, fuzzers' build fuzz
 stage 'fuzz' fuzz
 printf '\n== seconds by stage\n'
