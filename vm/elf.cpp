@@ -11,6 +11,8 @@
 #include <memory>
 #include <tuple>
 
+#include "vm/program_entry.h"
+
 namespace magnetar::vm {
 namespace {
 
@@ -115,7 +117,7 @@ tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, co
 }
 
 bool is_entry(const Segment& segment, std::uint32_t pc) {
-  return segment.executable && pc >= segment.address &&
+  return segment.executable && pc >= segment.address && pc < kTextLimit &&
          std::uint64_t{pc} + 4 <= std::uint64_t{segment.address} + segment.file_bytes.size();
 }
 
@@ -166,8 +168,8 @@ tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::
   }
   if (image.entry % 4 != 0 ||
       std::ranges::none_of(image.segments, [&](const Segment& s) { return is_entry(s, image.entry); })) {
-    return error(kEntryOutsideText, "the entry point {:#x} is not an aligned word of an executable segment",
-                 image.entry);
+    return error(kEntryOutsideText, "the entry point {:#x} is not an aligned word of an executable segment below {:#x}",
+                 image.entry, kTextLimit);
   }
   return image;
 }

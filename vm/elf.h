@@ -27,7 +27,8 @@ enum class ElfErrorKind : std::uint8_t {
   kSegmentSizes,         ///< larger in the file than in memory
   kSegmentBeyondMemory,  ///< ends beyond 4 GiB
   kOverlappingSegments,
-  kEntryOutsideText,  ///< the entry point is not an aligned word of an executable segment's file part
+  /// The entry point is not an aligned word, below kTextLimit, of an executable segment's file part.
+  kEntryOutsideText,
   kBadSymbolTable,
 };
 
@@ -50,7 +51,7 @@ struct Segment {
 };
 
 /// What is left of an ELF file once it is checked: segments that do not overlap, by increasing address,
-/// none of them empty.
+/// none of them empty, and an entry that can be fetched.
 struct ElfImage {
   std::uint32_t entry;
   std::vector<Segment> segments;

@@ -84,6 +84,7 @@ class Program {
   static tl::expected<std::shared_ptr<const Program>, ElfError> load(std::span<const std::byte> elf,
                                                                      std::size_t max_elf_bytes = kDefaultMaxElfBytes);
   explicit Program(ElfImage image);
+  /// `image` is one that read_elf gives.
 
   std::uint32_t entry() const { return image_.entry; }
   const std::vector<Segment>& segments() const { return image_.segments; }

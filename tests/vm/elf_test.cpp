@@ -115,6 +115,15 @@ TEST(Elf, RefusesEachMalformationWithItsOwnError) {
   expect_error(make_elf(0x1004, {{0x1000, std::vector<std::byte>(6), 8, PF_X}}), kEntryOutsideText);
 }
 
+TEST(Elf, AnEntryAtTheLastWordOfMemoryIsRefused) {
+  // pc + 4 would be 2^32: the word is never fetched, whether or not there are others.
+  const FileSegment top = {0xfffffffc, bytes_of({kUnimp}), 4, PF_R | PF_X};
+  expect_error(make_elf(0xfffffffc, {top}), kEntryOutsideText);
+  expect_error(make_elf(0xfffffffc, {text(), top}), kEntryOutsideText);
+  EXPECT_TRUE(read_elf(make_elf(0x1000, {text(), top})));
+  EXPECT_TRUE(read_elf(make_elf(0xfffffff8, {{0xfffffff8, bytes_of(kText), 8, PF_X}})));
+}
+
 TEST(Elf, EveryTruncationIsRefused) {
   const auto good = make_elf(0x1000, {text(), data(0x2000, 4, 8)});
   for (std::size_t size = 0; size < good.size(); ++size) {
