@@ -27,6 +27,7 @@ enum class ElfErrorKind : std::uint8_t {
   kSegmentSizes,         ///< larger in the file than in memory
   kSegmentBeyondMemory,  ///< ends beyond 4 GiB
   kOverlappingSegments,
+  kOverlappingFileParts,  ///< a byte of the file is in two segments
   /// The entry point is not an aligned word, below kTextLimit, of an executable segment's file part.
   kEntryOutsideText,
   kBadSymbolTable,
@@ -67,7 +68,8 @@ struct Symbol {
 inline constexpr std::size_t kDefaultMaxElfBytes = std::size_t{64} << 20;
 
 /// Reads a statically linked 32-bit little-endian RISC-V executable for the soft-float RV32I ABI. Segments
-/// of other types than PT_LOAD, and sections, are not looked at.
+/// of other types than PT_LOAD, and sections, are not looked at. The segments' file parts do not overlap in the
+/// file, so that the image takes no more bytes than `file`; what is only in memory takes none.
 tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::size_t max_bytes = kDefaultMaxElfBytes);
 
 /// The function and untyped symbols inside executable segments, by address; the first of several at one

@@ -81,6 +81,7 @@ struct Op {
 /// A program, decoded once and immutable: any number of machines in any number of threads share it.
 class Program {
  public:
+  /// Takes memory in proportion to the size of `elf`: the sizes of segments in memory cost nothing.
   static tl::expected<std::shared_ptr<const Program>, ElfError> load(std::span<const std::byte> elf,
                                                                      std::size_t max_elf_bytes = kDefaultMaxElfBytes);
   explicit Program(ElfImage image);

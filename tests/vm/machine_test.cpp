@@ -268,6 +268,15 @@ TEST(Machine, StoresIntoTextFaultToTheByte) {
   EXPECT_EQ(at(0x2, 0x18).fault().kind, FaultKind::kStoreIntoText);
 }
 
+TEST(Machine, SizesInMemoryCostNothing) {
+  auto program = Program::load(make_elf(0x1000, {{0x1000, bytes_of({kUnimp}), 0x7ffff000, PF_R | PF_X},
+                                                 {0x80000000, bytes_of("x"), 0x80000000, PF_R | PF_W}}));
+  ASSERT_TRUE(program);
+  const Machine machine(*program, make_input());
+  EXPECT_EQ(machine.memory_bytes(), 2 * sizeof(Page));
+  EXPECT_EQ((*program)->ops().size(), kMicrocodeSize + 4);  // two for pcs without a word, the word, what is behind it
+}
+
 TEST(Machine, FetchNeedsAWholeWordInTheFilePart) {
   // The last word's upper half lies beyond the file part.
   auto bytes = bytes_of({addi(a0, zero, 1), addi(a0, zero, 2), kUnimp});
