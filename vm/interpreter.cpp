@@ -50,7 +50,7 @@ std::optional<FaultKind> Machine::interpret(u64 until, Trace* trace) {
   constexpr bool kTracing = mode == Mode::kTrace;
   const Op* const ops = program_->ops().data();
   const u32 text_first = program_->text_first();
-  const u32 text_size = program_->text_size();
+  const u64 text_size = program_->text_size();
   // JALR mostly stays in the run it comes from; most programs have one.
   const Program::Run& main_run = program_->runs().front();
   const u32 main_bytes = static_cast<u32>(4 * main_run.words.size());

@@ -168,7 +168,7 @@ void Program::find_runs() {
     words.resize(old + (end - first) / 4);
     std::memcpy(words.data() + old, segment.file_bytes.data() + (first - segment.address), end - first);
   }
-  text_size_ = static_cast<std::uint32_t>(text_end - text_first_);
+  text_size_ = text_end - text_first_;
 }
 
 void Program::decode_runs() {

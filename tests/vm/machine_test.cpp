@@ -268,6 +268,26 @@ TEST(Machine, StoresIntoTextFaultToTheByte) {
   EXPECT_EQ(at(0x2, 0x18).fault().kind, FaultKind::kStoreIntoText);
 }
 
+TEST(Machine, StoresIntoTextFaultThoughItSpansAllOfMemory) {
+  // From 0 to 2^32, with a hole.
+  const auto store_at = [](std::int32_t address) {
+    auto program = Program::load(
+        make_elf(0, {{0, bytes_of({lui(t0, 1), sw(zero, zero, address), sw(zero, t0, 0), kUnimp}), 16, PF_X},
+                     {0xfffffff0, std::vector<std::byte>(16), 16, PF_X}}));
+    EXPECT_TRUE(program);
+    EXPECT_EQ((*program)->text_size(), std::uint64_t{1} << 32);
+    Machine machine(*program, make_input());
+    machine.execute(100);
+    return machine;
+  };
+  for (const std::int32_t address : {0, 12, -16, -4}) {
+    const Machine machine = store_at(address);
+    ASSERT_EQ(machine.status(), Status::kFaulted) << address;
+    EXPECT_EQ(machine.fault().kind, FaultKind::kStoreIntoText);
+  }
+  EXPECT_EQ(store_at(16).status(), Status::kHalted);
+}
+
 TEST(Machine, SizesInMemoryCostNothing) {
   auto program = Program::load(make_elf(0x1000, {{0x1000, bytes_of({kUnimp}), 0x7ffff000, PF_R | PF_X},
                                                  {0x80000000, bytes_of("x"), 0x80000000, PF_R | PF_W}}));
