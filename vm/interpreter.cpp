@@ -343,7 +343,9 @@ std::optional<FaultKind> Machine::interpret(u64 until, Trace* trace) {
       case Opcode::kInput: {
         const u32 index = rs1();
         x[op->rs1] = index + 1;
-        rd(std::to_integer<u32>((*input_)[index]));
+        // Microcode has compared the index with the length. Only a checkpoint that is none of this program and input
+        // can lead here with another, and must not make this read what is not the input.
+        rd(index < input_->size() ? std::to_integer<u32>((*input_)[index]) : 0);
         ++op;
         break;
       }

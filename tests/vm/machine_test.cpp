@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <ostream>
 #include <string>
 
@@ -360,6 +361,50 @@ TEST(Machine, OutputIsLimited) {
   EXPECT_EQ(machine.fault().pc, 8U);
   EXPECT_EQ(machine.output().size(), 99U);
   EXPECT_EQ(run(text, "", {.max_output_bytes = 100}).status(), Status::kHalted);
+}
+
+TEST(Machine, TheOutputIndexDoesNotWrap) {
+  // As if 2^32 - 2 bytes had been put out before.
+  const std::vector<std::uint32_t> text = {addi(s2, zero, 3), addi(a2, zero, 2), kEcallWord, kUnimp};
+  const auto program = make_program(text);
+  const auto input = make_input();
+  Checkpoint checkpoint = Machine(program, input).checkpoint();
+  checkpoint.registers[kOutputIndex] = 0xfffffffe;
+  Machine machine(program, input, checkpoint, {.max_output_bytes = UINT64_MAX});
+  EXPECT_EQ(machine.execute(100), Status::kFaulted);
+  EXPECT_EQ(machine.fault().kind, FaultKind::kOutputLimit);
+  EXPECT_NE(machine.fault().message().find("4294967295 bytes"), std::string::npos) << machine.fault().message();
+  EXPECT_EQ(machine.output().size(), 1U);
+  EXPECT_EQ(machine.reg(kOutputIndex), 0xffffffffU);
+}
+
+TEST(Machine, ACheckpointOfAnotherProgramOrInputIsABug) {
+  // A checkpoint before the read of the one byte, and what else it might say. Without assertions nothing but the input
+  // is read.
+  const auto program = make_program({addi(s2, zero, 2), kEcallWord, kUnimp});
+  const auto input = make_input("x");
+  Machine before(program, input);
+  while (program->ops()[program->op_at(before.pc())].code != Opcode::kInput) before.execute(before.cycle() + 1);
+  const Checkpoint good = before.checkpoint();
+  const auto go_on = [&](const std::function<void(Checkpoint&)>& change) {
+    Checkpoint checkpoint = good;
+    change(checkpoint);
+    Machine machine(program, input, checkpoint);
+    machine.execute(100);
+    return machine.exit_code();
+  };
+  EXPECT_EQ(go_on([](Checkpoint&) {}), std::uint32_t{'x'});
+  EXPECT_DEBUG_DEATH(go_on([](Checkpoint& c) { c.registers[kZero] = 1; }), "kZero");
+  EXPECT_DEBUG_DEATH(go_on([](Checkpoint& c) { c.registers[kInputLength] = 2; }), "kInputLength");
+  for (const std::uint32_t index : {1U, 0x7fffffffU, 0xffffffffU}) {
+    EXPECT_DEBUG_DEATH(EXPECT_EQ(go_on([=](Checkpoint& c) { c.registers[kInputIndex] = index; }), 0U), "kInputIndex");
+  }
+  // At the end of the input no read is left to go wrong.
+  EXPECT_EQ(go_on([](Checkpoint& c) {
+              c.registers[kInputIndex] = 1;
+              c.pc = kMicrocodeBase;
+            }),
+            0xffffffffU);
 }
 
 TEST(Machine, StopsAtAnyCycleAndGoesOn) {
