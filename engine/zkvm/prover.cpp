@@ -42,7 +42,7 @@ class Execution {
 
   std::optional<ProveError> reach_start();
   std::optional<ProveError> trace(PerType& counts, Lists& lists);
-  Plan plan(Lists lists) &&;
+  Plan plan(const Lists& lists) &&;
 
  private:
   bool goes_on() const {
@@ -124,7 +124,7 @@ std::optional<ProveError> Execution::trace(PerType& counts, Lists& lists) {
   return std::nullopt;
 }
 
-Plan Execution::plan(Lists lists) && {
+Plan Execution::plan(const Lists& lists) && {
   Plan plan{.subject = subject_, .start = *std::move(start_), .statement = {}, .lists = {}};
   Statement& s = plan.statement;
   s.program_id = subject_.program_id;
@@ -232,7 +232,7 @@ tl::expected<Plan, ProveError> plan_segment(const Subject& subject, const StepRa
   PerType counts{};
   Lists lists(*subject.program);
   if (auto error = execution.trace(counts, lists)) return tl::unexpected(*std::move(error));
-  Plan plan = std::move(execution).plan(std::move(lists));
+  Plan plan = std::move(execution).plan(lists);
   plan.window = window;
   plan.statement.layout = {preset.log_size, preset.profile
                                                 ? profile_quotas(shared_row_types(), *preset.profile, preset.log_size)
