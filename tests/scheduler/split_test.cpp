@@ -50,7 +50,7 @@ TEST(Split, MakesNoMoreSegmentsThanABundleHolds) {
 
 TEST(Split, AlwaysCoversTheRangeWithinTheBounds) {
   std::mt19937_64 random(3);
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 5'000; ++i) {
     SegmentBounds bounds;
     bounds.min_steps = random() % 100;
     bounds.max_steps = 1 + random() % 10'000;
