@@ -9,8 +9,8 @@ namespace {
 using algebra::U256;
 using enum hash::SpongeOperation;
 
-constexpr std::uint32_t kPoint = 2;      // elements of a commitment
-constexpr std::uint32_t kLimbs = 4;      // elements of a running public element
+constexpr std::uint32_t kPoint = 2;                       // elements of a commitment
+constexpr std::uint32_t kLimbs = 4;                       // elements of a running public element
 [[maybe_unused]] constexpr std::size_t kFreshBits = 250;  // of a fresh public element
 
 template <class C>
