@@ -51,7 +51,7 @@ bool is_plain(std::string_view text) {
   });
 }
 
-std::string text_line(Level level, std::string_view message, std::initializer_list<Field> fields) {
+std::string text_line(Level level, std::string_view message, std::span<const Field> fields) {
   std::string line = fmt::format("{} {:<7} ", timestamp(), name(level));
   append_escaped(line, message);
   for (const Field& field : fields) {
@@ -75,7 +75,7 @@ std::string text_line(Level level, std::string_view message, std::initializer_li
   return line;
 }
 
-std::string json_line(Level level, std::string_view message, std::initializer_list<Field> fields) {
+std::string json_line(Level level, std::string_view message, std::span<const Field> fields) {
   nlohmann::ordered_json object = {{"time", timestamp()}, {"level", name(level)}, {"message", message}};
   for (const Field& field : fields) {
     std::visit([&](const auto& value) { object[std::string(field.key)] = value; }, field.value);
@@ -105,19 +105,19 @@ Log::Log(std::shared_ptr<spdlog::logger> logger, Format format, Level least)
 Log::~Log() = default;
 
 void Log::debug(std::string_view message, std::initializer_list<Field> fields) const {
-  write(Level::kDebug, message, fields);
+  write(Level::kDebug, message, {fields.begin(), fields.size()});
 }
 void Log::info(std::string_view message, std::initializer_list<Field> fields) const {
-  write(Level::kInfo, message, fields);
+  write(Level::kInfo, message, {fields.begin(), fields.size()});
 }
 void Log::warning(std::string_view message, std::initializer_list<Field> fields) const {
-  write(Level::kWarning, message, fields);
+  write(Level::kWarning, message, {fields.begin(), fields.size()});
 }
 void Log::error(std::string_view message, std::initializer_list<Field> fields) const {
-  write(Level::kError, message, fields);
+  write(Level::kError, message, {fields.begin(), fields.size()});
 }
 
-void Log::write(Level level, std::string_view message, std::initializer_list<Field> fields) const {
+void Log::write(Level level, std::string_view message, std::span<const Field> fields) const {
   if (level < least_) return;
   const std::string line =
       format_ == Format::kJson ? json_line(level, message, fields) : text_line(level, message, fields);

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 namespace spdlog {
@@ -53,10 +55,9 @@ class Log {
   void info(std::string_view message, std::initializer_list<Field> fields = {}) const;
   void warning(std::string_view message, std::initializer_list<Field> fields = {}) const;
   void error(std::string_view message, std::initializer_list<Field> fields = {}) const;
+  void write(Level level, std::string_view message, std::span<const Field> fields) const;
 
  private:
-  void write(Level level, std::string_view message, std::initializer_list<Field> fields) const;
-
   std::shared_ptr<spdlog::logger> logger_;
   Format format_;
   Level least_;
