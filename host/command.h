@@ -1,5 +1,6 @@
 #pragma once
 
+#include <CLI/App.hpp>
 #include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -26,6 +27,30 @@ struct CommandError {
 
 template <typename T>
 using Result = tl::expected<T, CommandError>;
+
+/// A subcommand of `magnetar`.
+class Command {
+ public:
+  explicit Command(CLI::App& flags) : flags_(flags) {}
+  virtual ~Command() = default;
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  /// Whether it is the one that the command line names.
+  bool parsed() const { return flags_.parsed(); }
+  bool json() const { return json_; }
+
+  /// The process's exit code.
+  virtual Result<int> run() const = 0;
+
+ protected:
+  CLI::App& flags() { return flags_; }
+  void add_json_flag(const std::string& description) { flags_.add_flag("--json", json_, description); }
+
+ private:
+  CLI::App& flags_;
+  bool json_ = false;
+};
 
 /// Prints the message on stderr and, if `json`, `{"error": {"kind", "message"}}` on stdout.
 /// Returns the process's exit code.

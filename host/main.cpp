@@ -4,23 +4,36 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "host/bench_command.h"
 #include "host/command.h"
+#include "host/inspect_command.h"
+#include "host/params_command.h"
+#include "host/prove_command.h"
 #include "host/run_command.h"
+#include "host/verify_command.h"
 
 namespace {
 
 using namespace magnetar::host;
 
 int run_command_line(int argc, char** argv) {
-  CLI::App app("Magnetar: proves executions of RV32I programs");
+  CLI::App app("Magnetar: executes RV32I programs and proves their executions");
   app.set_version_flag("--version", "magnetar " MAGNETAR_VERSION);
   app.require_subcommand(1);
-  const RunCommand run(app);
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(std::make_unique<RunCommand>(app));
+  commands.push_back(std::make_unique<ProveCommand>(app));
+  commands.push_back(std::make_unique<VerifyCommand>(app));
+  commands.push_back(std::make_unique<InspectCommand>(app));
+  commands.push_back(std::make_unique<ParamsCommand>(app));
+  commands.push_back(std::make_unique<BenchCommand>(app));
 
   try {
     app.parse(argc, argv);
@@ -31,11 +44,12 @@ int run_command_line(int argc, char** argv) {
     const bool json = std::ranges::any_of(arguments, [](std::string_view a) { return a == "--json"; });
     return report({kUnusableInput, "usage", std::string(error.what()) + " (see --help)"}, json);
   }
+  const auto command = std::find_if(commands.begin(), commands.end(), [](const auto& one) { return one->parsed(); });
   try {
-    const Result<int> result = run.run();
-    return result ? *result : report(result.error(), run.json());
+    const Result<int> result = (*command)->run();
+    return result ? *result : report(result.error(), (*command)->json());
   } catch (const std::bad_alloc&) {
-    return report({kEnvironment, "out-of-memory", "out of memory"}, run.json());
+    return report({kEnvironment, "out-of-memory", "out of memory"}, (*command)->json());
   }
 }
 

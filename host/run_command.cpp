@@ -88,22 +88,24 @@ Result<void> write_profile(const std::string& path, const vm::Profiler& profiler
 }  // namespace
 
 RunCommand::RunCommand(CLI::App& app)
-    : flags_(*app.add_subcommand("run", "Execute an RV32I program; nothing is proved")) {
-  flags_.add_option("elf", elf_, "the program: a static riscv32 executable")->required()->type_name("ELF");
-  input_.add_to(flags_);
-  flags_
+    : Command(*app.add_subcommand("run", "Execute an RV32I program; nothing is proved")) {
+  flags().add_option("elf", elf_, "the program: a static riscv32 executable")->required()->type_name("ELF");
+  input_.add_to(flags());
+  flags()
       .add_option("--max-cycles", max_cycles_,
                   "fault when the program has not halted after so many cycles (0: no limit)")
       ->type_name("N")
       ->capture_default_str();
   max_memory_ = vm::Limits().max_memory_bytes;
-  flags_.add_option("--max-memory", max_memory_, "fault when the program touches more memory, in bytes")
+  flags()
+      .add_option("--max-memory", max_memory_, "fault when the program touches more memory, in bytes")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_flag("--trace-stats", trace_stats_, "record the trace, and count its rows by type");
-  flags_.add_option("--profile", profile_, "write cycles by call stack, one folded stack a line, for flame graphs")
+  flags().add_flag("--trace-stats", trace_stats_, "record the trace, and count its rows by type");
+  flags()
+      .add_option("--profile", profile_, "write cycles by call stack, one folded stack a line, for flame graphs")
       ->type_name("FILE");
-  flags_.add_flag("--json", json_, "print one JSON object; the guest's output and log are in it");
+  add_json_flag("print one JSON object; the guest's output and log are in it");
 }
 
 Result<int> RunCommand::run() const {
@@ -125,7 +127,7 @@ Result<int> RunCommand::run() const {
     profiler.emplace(*program, *std::move(symbols));
   }
 
-  Log log{.keep = json_};
+  Log log{.keep = json()};
   vm::LabelTimes labels;
   vm::Limits limits{.max_memory_bytes = max_memory_};
   if (max_cycles_ != 0) limits.max_cycles = max_cycles_;
@@ -152,7 +154,7 @@ Result<int> RunCommand::run() const {
     } else {
       machine.execute(machine.cycle() + kSlice);
     }
-    if (!json_ && machine.output().size() > written) {
+    if (!json() && machine.output().size() > written) {
       if (auto done = write_stdout(machine.output().data() + written, machine.output().size() - written); !done) {
         return tl::unexpected(done.error());
       }
@@ -173,7 +175,7 @@ Result<int> RunCommand::run() const {
   if (tracing)
     machine.for_each_touched([&](vm::Address a, std::uint32_t, std::uint32_t) { touched += a.is_register() ? 0 : 1; });
 
-  if (json_) {
+  if (json()) {
     nlohmann::json object = {{"instructions", machine.instructions()},
                              {"cycles", machine.cycle()},
                              {"steps", steps},

@@ -11,24 +11,20 @@ namespace magnetar::host {
 
 /// `magnetar run ELF`: executes a program without proving anything. The guest's output goes to stdout, its log
 /// and the statistics to stderr.
-class RunCommand {
+class RunCommand final : public Command {
  public:
   explicit RunCommand(CLI::App& app);
 
-  bool json() const { return json_; }
-
   /// The process's exit code: the low byte of the guest's if it halted.
-  Result<int> run() const;
+  Result<int> run() const override;
 
  private:
-  CLI::App& flags_;
   std::string elf_;
   InputFlags input_;
   std::uint64_t max_cycles_ = 0;
   std::uint64_t max_memory_ = 0;
   bool trace_stats_ = false;
   std::string profile_;
-  bool json_ = false;
 };
 
 }  // namespace magnetar::host

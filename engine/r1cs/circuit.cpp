@@ -55,10 +55,14 @@ Combination<F> Combination<F>::scaled(const F& factor) const {
 }
 
 template <class F>
-Combination<F> CircuitBuilder<F>::foreign(Reference variable, const F& value) const {
+Combination<F> CircuitBuilder<F>::foreign_sum(Reference first, std::size_t count, const F& value) const {
   Value result;
   result.value_ = value;
-  if (records()) result.terms_.push_back({variable, Symbol::one(), F::one()});
+  if (!records()) return result;
+  result.terms_.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    result.terms_.push_back({Reference(first.part(), first.index() + i), Symbol::one(), F::one()});
+  }
   return result;
 }
 

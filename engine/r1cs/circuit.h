@@ -124,8 +124,8 @@ class CircuitBuilder {
   }
   /// A public variable that `value` is constrained to equal.
   void publish(std::string_view name, const Value& value);
-  /// A variable that is not the circuit's own, with its value.
-  Value foreign(Reference variable, const F& value) const;
+  /// The sum of `count` variables that are not the circuit's own, from `first` on, with the sum's value.
+  Value foreign_sum(Reference first, std::size_t count, const F& value) const;
 
   /// The combination times a challenge; its coefficients so far must be free of challenges.
   Value times(const Value& a, Symbol symbol) const;
@@ -178,7 +178,7 @@ class CircuitBuilder {
  private:
   Value own(std::string_view name, Part part, std::size_t index, std::vector<std::string>& names, const F& value) {
     if (records()) names.push_back(prefix_ + std::string(name));
-    return foreign({part, index}, value);
+    return foreign_sum({part, index}, 1, value);
   }
   Terms<F> terms(const Value& a) const;
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -24,9 +25,9 @@ using Quotas = std::array<std::uint32_t, vm::kRowTypeCount>;
 inline constexpr unsigned kMinLogSize = 16;
 inline constexpr unsigned kMaxLogSize = 20;
 
-/// What recursion takes of a fold step's constraints and stage-2 variables.
-inline constexpr std::size_t kRecursionConstraints = 12'500;
-inline constexpr std::size_t kRecursionVariables = 12'500;
+/// Room for recursion in a fold step's constraints and stage-2 variables: 6,070 and 6,076 are used.
+inline constexpr std::size_t kRecursionConstraints = 6'144;
+inline constexpr std::size_t kRecursionVariables = 6'144;
 
 /// What a step with these quotas takes, recursion included.
 struct Extent {
@@ -99,6 +100,11 @@ class StepColumns {
   const r1cs::Columns* operator[](vm::RowType type) const {
     const auto& columns = columns_[static_cast<std::size_t>(type)];
     return columns ? &*columns : nullptr;
+  }
+
+  /// All columns by type; none where the quota is 0.
+  std::vector<std::optional<r1cs::Columns>> take() && {
+    return {std::make_move_iterator(columns_.begin()), std::make_move_iterator(columns_.end())};
   }
 
  private:
