@@ -23,9 +23,11 @@ packages=(
   cmake ninja-build ccache pkg-config make git python3
   # Libraries.
   libexpected-dev libelf-dev libfmt-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
-  libprotobuf-dev protobuf-compiler libtbb-dev libssl-dev
+  libprotobuf-dev protobuf-compiler libtbb-dev libssl-dev libsqlite3-dev libpq-dev
   # Tests and benches; GMP is the oracle of field arithmetic.
   libgtest-dev libgmock-dev libbenchmark-dev libgmp-dev
+  # Tests of the store start a private server.
+  postgresql
   # Guest programs, and the simulator that ours is compared with.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
 )

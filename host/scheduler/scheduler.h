@@ -164,11 +164,11 @@ class Scheduler {
   /// The store did not, or could not be asked.
   void refused(const Assignment& assignment);
   /// The prover has sent a proof of the segment, which is being verified: if the segment is its work, it is idle again.
-  /// Nobody else is given the segment until verified() or rejected().
-  void submitted(SessionId session, SegmentId segment, Time now);
-  /// The proof is valid, and the store has it. Returns the speed to keep for the prover, in cycles a second; 0 if
-  /// nothing was learnt.
-  double verified(SessionId session, SegmentId segment, Time now);
+  /// Nobody else is given the segment until verified() or rejected(). Returns the speed to keep for the prover if the
+  /// proof is valid, in cycles a second; 0 if nothing was learnt of it.
+  double submitted(SessionId session, SegmentId segment, Time now);
+  /// The proof is valid, and the store has it and the speed.
+  void verified(SessionId session, SegmentId segment, double hertz);
   /// The proof could not be accepted: others may have the segment.
   void rejected(SegmentId segment);
 

@@ -65,7 +65,8 @@ struct SegmentRecord {
   JobId job{};
   std::uint32_t position = 0;  ///< among the job's segments, from 0
   SegmentRange range;
-  std::optional<Digest> proof{};      ///< a blob; once set, the segment is verified
+  bool verified = false;
+  std::optional<Digest> proof{};      ///< of a verified one until its job is done: a blob
   std::string prover{};               ///< whose proof it is
   std::vector<LeaseRecord> leases{};  ///< those not released, of orchestrators living or dead
 };
@@ -184,8 +185,8 @@ class Store {
   /// Ends a lease of the caller's without a proof. None: nothing happens.
   virtual Result<void> release(SegmentId segment, const std::string& prover, const Caller& caller) = 0;
 
-  /// The segment of this program, input and range that the prover was ever given, and its job's state; an open one
-  /// before a verified one.
+  /// A segment of this program, input and range that the prover was ever given, without its leases; the latest, but one
+  /// that is not verified before all that are.
   virtual Result<std::optional<SegmentRecord>> leased_segment(const std::string& prover, const Digest& program,
                                                               const Digest& input, const SegmentRange& range) = 0;
 
