@@ -1,7 +1,6 @@
 #pragma once
 
 #include <CLI/App.hpp>
-#include <optional>
 #include <string>
 
 #include "host/command.h"
@@ -25,20 +24,6 @@ struct OrchestratorFlags {
   bool plaintext = false;
 
   void add_to(CLI::App& command);
-};
-
-/// `--steps FROM:COUNT`, FROM: or FROM alone for all that follow.
-struct StepsFlag {
-  std::string text;
-
-  struct Range {
-    std::int32_t first = 0;
-    std::optional<std::int32_t> count{};
-  };
-
-  void add_to(CLI::App& command);
-  /// None where the flag was not given.
-  Result<std::optional<Range>> parse() const;
 };
 
 /// The folder of what magnetar keeps for a user: $XDG_STATE_HOME/magnetar or ~/.local/state/magnetar.

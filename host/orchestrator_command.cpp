@@ -60,7 +60,7 @@ std::string_view host_part(std::string_view address) {
 }  // namespace
 
 OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& proof_system, rpc::Compile compile)
-    : flags_(*app.add_subcommand("orchestrator", "Serve requesters and provers, until stopped")),
+    : Command(*app.add_subcommand("orchestrator", "Serve requesters and provers, until stopped")),
       proof_system_(proof_system),
       compile_(std::move(compile)),
       state_folder_(default_state_folder() + "/orchestrator") {
@@ -72,67 +72,68 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
   ci_max_steps_ = defaults.policy.ci_max_steps;
   heartbeat_ms_ = static_cast<std::uint64_t>(defaults.policy.heartbeat_interval.count());
 
-  flags_.add_option("--listen", listen_, "for gRPC; port 0: a free one, which is printed")
+  flags().add_option("--listen", listen_, "for gRPC; port 0: a free one, which is printed")
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  flags_.add_option("--http", http_, "for /metrics and the status page; not served otherwise")->type_name("HOST:PORT");
-  flags_.add_option("--store", store_, "jobs and provers; otherwise sqlite:DIR/orchestrator.db in the state folder")
+  flags().add_option("--http", http_, "for /metrics and the status page; not served otherwise")->type_name("HOST:PORT");
+  flags().add_option("--store", store_, "jobs and provers; otherwise sqlite:DIR/orchestrator.db in the state folder")
       ->type_name("sqlite:FILE|postgres://...");
-  flags_.add_option("--state", state_folder_, "for the embedded store and proofs")
+  flags().add_option("--state", state_folder_, "for the embedded store and proofs")
       ->type_name("DIR")
       ->capture_default_str();
-  flags_.add_option("--tls-cert", tls_cert_, "the server's certificate chain, in PEM")->type_name("FILE");
-  flags_.add_option("--tls-key", tls_key_, "its key, in PEM")->type_name("FILE");
-  flags_.add_option("--tls-client-ca", tls_client_ca_, "provers must show a certificate of it, in PEM")
+  flags().add_option("--tls-cert", tls_cert_, "the server's certificate chain, in PEM")->type_name("FILE");
+  flags().add_option("--tls-key", tls_key_, "its key, in PEM")->type_name("FILE");
+  flags().add_option("--tls-client-ca", tls_client_ca_, "provers must show a certificate of it, in PEM")
       ->type_name("FILE");
-  flags_.add_option("--tokens", tokens_, "requesters must show one of these: lines NAME TOKEN [request] [compile]")
+  flags().add_option("--tokens", tokens_, "requesters must show one of these: lines NAME TOKEN [request] [compile]")
       ->type_name("FILE");
-  flags_.add_flag("--plaintext", plaintext_, "no TLS, whatever the address; loopback addresses need none");
-  flags_.add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
+  flags().add_flag("--plaintext", plaintext_, "no TLS, whatever the address; loopback addresses need none");
+  flags().add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
+  flags().add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_option("--max-elf-bytes", max_elf_bytes_, "refuse larger ELF files")->type_name("N")->capture_default_str();
-  flags_.add_option("--max-input-bytes", max_input_bytes_, "refuse longer inputs")->type_name("N")->capture_default_str();
-  flags_.add_option("--max-jobs", max_jobs_, "refuse requests when so many jobs are open")
+  flags().add_option("--max-elf-bytes", max_elf_bytes_, "refuse larger ELF files")->type_name("N")->capture_default_str();
+  flags().add_option("--max-input-bytes", max_input_bytes_, "refuse longer inputs")->type_name("N")->capture_default_str();
+  flags().add_option("--max-jobs", max_jobs_, "refuse requests when so many jobs are open")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_option("--max-requests-per-client", max_requests_per_client_, "that wait at the same time")
+  flags().add_option("--max-requests-per-client", max_requests_per_client_, "that wait at the same time")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_option("--ci-max-steps", ci_max_steps_, "provers of type ci get no longer executions")
+  flags().add_option("--ci-max-steps", ci_max_steps_, "provers of type ci get no longer executions")
       ->type_name("N")
       ->capture_default_str();
   const auto is_duration = [](const std::string& text) {
     return parse_duration(text) ? std::string() : "'" + text + "' is no duration, as 250ms, 90s, 5m, 24h or 7d";
   };
-  flags_.add_option("--result-ttl", result_ttl_, "how long results stay available")
+  flags().add_option("--result-ttl", result_ttl_, "how long results stay available")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags_.add_option("--job-ttl", job_ttl_, "jobs that are not done by then fail")
+  flags().add_option("--job-ttl", job_ttl_, "jobs that are not done by then fail")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags_.add_option("--quarantine", quarantine_, "for provers whose proof was invalid")
+  flags().add_option("--quarantine", quarantine_, "for provers whose proof was invalid")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags_.add_option("--drain", drain_, "how long provers may go on after SIGTERM")
+  flags().add_option("--drain", drain_, "how long provers may go on after SIGTERM")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags_.add_option("--heartbeat-ms", heartbeat_ms_, "provers silent for three times as long have disappeared")
+  flags().add_option("--heartbeat-ms", heartbeat_ms_, "provers silent for three times as long have disappeared")
       ->type_name("N")
       ->check(CLI::Range(10u, 3'600'000u))
       ->capture_default_str();
-  flags_.add_option("--workers", workers_, "threads that execute, verify and assemble")
+  flags().add_option("--workers", workers_, "threads that execute, verify and assemble")
       ->type_name("N")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();
-  log_.add_to(flags_);
+  cache_.add_to(flags());
+  log_.add_to(flags());
 }
 
 Result<int> OrchestratorCommand::run() const {
@@ -184,8 +185,10 @@ Result<int> OrchestratorCommand::run() const {
   options.max_job_age = *parse_duration(job_ttl_);
   options.quarantine = *parse_duration(quarantine_);
   options.workers = workers_;
+  options.policy.bounds.max_segments = proof_system_.max_segments();
+  options.segment_proof_bytes = proof_system_.segment_proof_bytes();
   const auto clock = options.clock;
-  const std::unique_ptr<dispatch::ProofEngine> engine = proof_system_.engine(limits_);
+  const std::unique_ptr<dispatch::ProofEngine> engine = proof_system_.engine(cache_.path(), limits_);
   const auto dispatcher = dispatch::Dispatcher::start(
       **store, *engine, std::move(options), [&log](const dispatch::Event& event) { write_event(log, event); });
   if (!dispatcher) {

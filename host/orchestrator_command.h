@@ -8,23 +8,22 @@
 #include "host/command.h"
 #include "host/network_flags.h"
 #include "host/proving/proof_system.h"
+#include "host/proving_flags.h"
 #include "host/rpc/server.h"
 
 namespace magnetar::host {
 
 /// `magnetar orchestrator`: serves requesters and provers, until SIGTERM or SIGINT; then lets work in hand end.
-class OrchestratorCommand {
+class OrchestratorCommand final : public Command {
  public:
   OrchestratorCommand(CLI::App& app, proving::ProofSystem& proof_system, rpc::Compile compile);
-
-  bool chosen() const { return flags_.parsed(); }
-  Result<int> run() const;
+  Result<int> run() const override;
 
  private:
-  CLI::App& flags_;
   proving::ProofSystem& proof_system_;
   rpc::Compile compile_;
   LogFlags log_;
+  CacheFlag cache_;
   std::string listen_ = "127.0.0.1:50051";
   std::string http_;
   std::string store_;

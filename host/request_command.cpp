@@ -1,14 +1,11 @@
 #include "host/request_command.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
@@ -16,6 +13,8 @@
 
 #include "host/duration.h"
 #include "host/interrupt.h"
+#include "host/output_file.h"
+#include "host/progress_bar.h"
 #include "host/rpc/credentials.h"
 #include "host/rpc/requester.h"
 #include "vm/elf.h"
@@ -24,33 +23,6 @@ namespace magnetar::host {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// "request: waiting 12 s" on a terminal, rewritten in place. Requesters are told of no progress.
-class Waiting {
- public:
-  explicit Waiting(bool quiet) : shown_(!quiet && ::isatty(STDERR_FILENO) != 0) {}
-  ~Waiting() { clear(); }
-
-  void show(const std::string& what) {
-    if (!shown_) return;
-    constexpr std::string_view kFrames = "|/-\\";
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    fmt::print(stderr, "\r\033[K{} {} {:.0f} s", kFrames[frame_++ % kFrames.size()], what, seconds);
-    std::fflush(stderr);
-    drawn_ = true;
-  }
-  void clear() {
-    if (!std::exchange(drawn_, false)) return;
-    fmt::print(stderr, "\r\033[K");
-    std::fflush(stderr);
-  }
-
- private:
-  const bool shown_;
-  const Clock::time_point start_ = Clock::now();
-  std::size_t frame_ = 0;
-  bool drawn_ = false;
-};
 
 // "RESOURCE_EXHAUSTED" as "resource-exhausted".
 std::string error_kind(std::string status) {
@@ -72,22 +44,23 @@ CommandError to_command_error(const rpc::CallError& error, const std::string& ad
 }  // namespace
 
 RequestCommand::RequestCommand(CLI::App& app, proving::ProofSystem& proof_system)
-    : flags_(*app.add_subcommand("request", "Have an execution proved by an orchestrator, and verify the proof")),
+    : Command(*app.add_subcommand("request", "Have an execution proved by an orchestrator, and verify the proof")),
       proof_system_(proof_system) {
-  flags_.add_option("elf", elf_, "the program: a static riscv32 executable")->required()->type_name("ELF");
-  orchestrator_.add_to(flags_);
-  input_.add_to(flags_);
-  steps_.add_to(flags_);
-  flags_.add_option("--out", out_, "keep the proof in this file")->type_name("FILE");
-  flags_.add_option("--token-file", token_file_, "a file that holds the bearer token to show")->type_name("FILE");
-  flags_.add_option("--patience", patience_, "how long to try again when the orchestrator is away")
+  flags().add_option("elf", elf_, "the program: a static riscv32 executable")->required()->type_name("ELF");
+  orchestrator_.add_to(flags());
+  input_.add_to(flags());
+  steps_.add_to(flags(), "only so many steps of 1,024 cycles from step FROM on");
+  cache_.add_to(flags());
+  flags().add_option("--out", out_, "keep the proof in this file")->type_name("FILE");
+  flags().add_option("--token-file", token_file_, "a file that holds the bearer token to show")->type_name("FILE");
+  flags().add_option("--patience", patience_, "how long to try again when the orchestrator is away")
       ->type_name("TIME")
       ->check([](const std::string& text) {
         return parse_duration(text) ? std::string() : "'" + text + "' is no duration, as 250ms, 90s, 5m, 24h or 7d";
       })
       ->capture_default_str();
-  flags_.add_flag("--no-verify", no_verify_, "take the proof as it comes");
-  flags_.add_flag("--json", json_, "print one JSON object");
+  flags().add_flag("--no-verify", no_verify_, "take the proof as it comes");
+  add_json_flag("print one JSON object");
 }
 
 Result<int> RequestCommand::run() const {
@@ -96,8 +69,11 @@ Result<int> RequestCommand::run() const {
   const auto program = std::make_shared<const Bytes>(*std::move(elf));
   const auto input = input_.read();
   if (!input) return tl::unexpected(input.error());
-  const auto steps = steps_.parse();
+  const auto steps = steps_.range();
   if (!steps) return tl::unexpected(steps.error());
+  if (*steps && std::max((*steps)->first, (*steps)->count.value_or(0)) > INT32_MAX) {
+    return tl::unexpected(CommandError{kUnusableInput, "usage", "--steps: numbers up to 2,147,483,647"});
+  }
   auto shown_token = token();
   if (!shown_token) return tl::unexpected(shown_token.error());
   const auto credentials = rpc::client_credentials(
@@ -109,8 +85,8 @@ Result<int> RequestCommand::run() const {
   rpc::ProofWanted wanted{.elf = {reinterpret_cast<const char*>(program->data()), program->size()},
                           .input = {reinterpret_cast<const char*>((*input)->data()), (*input)->size()}};
   if (*steps) {
-    wanted.first_step = (*steps)->first;
-    wanted.steps = (*steps)->count;
+    wanted.first_step = static_cast<std::int32_t>((*steps)->first);
+    if ((*steps)->count) wanted.steps = static_cast<std::int32_t>(*(*steps)->count);
   }
   const rpc::Requester requester(orchestrator_.address, *credentials, *std::move(shown_token));
   const Clock::time_point start = Clock::now();
@@ -119,14 +95,18 @@ Result<int> RequestCommand::run() const {
   };
   std::optional<std::string> proof;
   {
-    Waiting waiting(json_);
+    ProgressBar bar(!json());
+    const auto show = [&](std::string_view what) {
+      // A requester is told of no progress.
+      bar.update(what, 0, format_duration(since(start)));
+    };
     // What an orchestrator has accepted it keeps: asking again finds the same job.
     const Clock::duration patience = *parse_duration(patience_);
     Clock::time_point last_seen = start;
     for (auto pause = std::chrono::milliseconds(250);; pause = std::min(2 * pause, std::chrono::milliseconds(5'000))) {
       const Clock::time_point asked = Clock::now();
       auto reply = requester.request_proof(wanted, [&] {
-        waiting.show("waiting for the proof,");
+        show("waiting");
         return !interrupted();
       });
       if (reply) {
@@ -139,11 +119,11 @@ Result<int> RequestCommand::run() const {
         pause = std::chrono::milliseconds(250);
       }
       if (!reply.error().unreachable || Clock::now() + pause > last_seen + patience) {
-        waiting.clear();
+        bar.clear();
         return tl::unexpected(to_command_error(reply.error(), orchestrator_.address));
       }
       for (const Clock::time_point until = Clock::now() + pause; Clock::now() < until;) {
-        waiting.show("the orchestrator is away, trying again,");
+        show("away");
         if (interrupted()) {
           return tl::unexpected(CommandError{kInterrupted, "interrupted", "interrupted while the orchestrator is away"});
         }
@@ -157,7 +137,7 @@ Result<int> RequestCommand::run() const {
     if (!*steps || (*steps)->count != 0) {
       return tl::unexpected(CommandError{kRefused, "no-proof", "the orchestrator's reply holds no proof"});
     }
-    if (json_) {
+    if (json()) {
       if (auto printed = print_json({{"accepted", false}, {"reason", "no-steps"}, {"request_seconds", request_seconds}});
           !printed) {
         return tl::unexpected(printed.error());
@@ -170,26 +150,26 @@ Result<int> RequestCommand::run() const {
   if (auto kept = keep(*proof); !kept) return tl::unexpected(kept.error());
   nlohmann::json object = {{"request_seconds", request_seconds}, {"proof_bytes", proof->size()}};
   if (no_verify_) {
-    if (!json_) fmt::print(stderr, "a proof of {} bytes after {:.1f} s, not verified\n", proof->size(), request_seconds);
-    if (json_) {
+    if (json()) {
       if (auto printed = print_json(object); !printed) return tl::unexpected(printed.error());
+    } else {
+      fmt::print(stderr, "a proof of {} bytes after {:.1f} s, not verified\n", proof->size(), request_seconds);
     }
     return kDone;
   }
 
   const Clock::time_point verification = Clock::now();
-  const std::uint64_t first = *steps ? static_cast<std::uint64_t>((*steps)->first) : 0;
-  const std::optional<std::uint64_t> count = *steps && (*steps)->count
-                                                 ? std::optional(static_cast<std::uint64_t>(*(*steps)->count))
-                                                 : std::nullopt;
-  const auto verdict = proof_system_.verify(program, *input, *proof, first, count);
+  const zkvm::StepRange range = steps->value_or(zkvm::StepRange{});
+  const auto verdict = proof_system_.verify(
+      cache_.path(), {.elf = program, .input = *input, .first_step = range.first, .steps = range.count}, *proof);
   if (!verdict) return tl::unexpected(CommandError{kUnusableInput, "not-a-program", verdict.error()});
   const double seconds = since(verification);
-  if (json_) {
+  if (json()) {
     object.update({{"accepted", verdict->accepted},
                    {"reason", verdict->reason},
                    {"complete", verdict->complete},
-                   {"exit_code", verdict->exit_code ? nlohmann::json(*verdict->exit_code) : nlohmann::json()},
+                   {"halted", verdict->halted},
+                   {"exit_code", verdict->exit_code},
                    {"output_hex", to_hex(verdict->output)},
                    {"cycles", verdict->cycles},
                    {"steps", verdict->steps},
@@ -202,7 +182,7 @@ Result<int> RequestCommand::run() const {
     }
     fmt::print(stderr, "proved and verified: {} cycles, {} steps from {}{}{}; {} bytes, {:.1f} s, verified in {:.2f} s\n",
                verdict->cycles, verdict->steps, verdict->first_step,
-               verdict->exit_code ? fmt::format(", exit code {}", *verdict->exit_code) : "",
+               verdict->halted ? fmt::format(", exit code {}", verdict->exit_code) : "",
                verdict->complete ? "" : ", if the machine was in the state that the proof assumes", proof->size(),
                request_seconds, seconds);
   } else {
@@ -226,14 +206,7 @@ Result<std::string> RequestCommand::token() const {
 
 Result<void> RequestCommand::keep(const std::string& proof) const {
   if (out_.empty()) return {};
-  std::ofstream file(out_, std::ios::binary);
-  file.write(proof.data(), static_cast<std::streamsize>(proof.size()));
-  file.close();
-  if (!file) {
-    return tl::unexpected(
-        CommandError{kEnvironment, "write-failed", fmt::format("cannot write {}: {}", out_, std::strerror(errno))});
-  }
-  return {};
+  return write_file(out_, {reinterpret_cast<const std::uint8_t*>(proof.data()), proof.size()});
 }
 
 }  // namespace magnetar::host

@@ -16,38 +16,37 @@
 namespace magnetar::host {
 
 WorkerCommand::WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system)
-    : flags_(*app.add_subcommand("worker", "Prove what an orchestrator gives out, until stopped")),
+    : Command(*app.add_subcommand("worker", "Prove what an orchestrator gives out, until stopped")),
       proof_system_(proof_system),
       state_folder_(default_state_folder() + "/worker") {
-  orchestrator_.add_to(flags_);
-  flags_.add_option("--state", state_folder_, "for the prover's id, checkpoints and proofs that are not delivered yet")
+  orchestrator_.add_to(flags());
+  flags().add_option("--state", state_folder_, "for the prover's id, checkpoints and proofs that are not delivered yet")
       ->type_name("DIR")
       ->capture_default_str();
-  flags_.add_option("--type", type_, "ci: gets short work only")
+  flags().add_option("--type", type_, "ci: gets short work only")
       ->check(CLI::IsMember({"volunteer", "ci"}))
       ->capture_default_str();
-  flags_.add_option("--device", prover_.device, "what proves")->type_name("cpu|cuda|cuda:N|auto")->capture_default_str();
-  flags_.add_option("--params", prover_.preset, "the parameters' preset; otherwise the default one")->type_name("NAME");
-  flags_.add_option("--threads", prover_.threads, "of the CPU (0: all)")->type_name("N")->capture_default_str();
-  flags_.add_option("--max-cycles", prover_.limits.max_cycles, "refuse programs that have not halted by then")
+  proving_.add_to(flags());
+  cache_.add_to(flags());
+  flags().add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_option("--max-memory", prover_.limits.max_memory_bytes, "refuse programs that touch more, in bytes")
+  flags().add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
       ->type_name("N")
       ->capture_default_str();
-  flags_.add_option("--estimate", estimate_, "cycles proved in a second, as told to the orchestrator; otherwise measured")
+  flags().add_option("--estimate", estimate_, "cycles proved in a second, as told to the orchestrator; otherwise measured")
       ->type_name("HZ")
       ->check(CLI::PositiveNumber);
-  flags_.add_option("--heartbeat-ms", heartbeat_ms_, "between two signs of life")
+  flags().add_option("--heartbeat-ms", heartbeat_ms_, "between two signs of life")
       ->check(CLI::Range(10u, 10'000u))
       ->capture_default_str();
-  flags_.add_option("--progress-ms", progress_ms_, "between two reports of progress")
+  flags().add_option("--progress-ms", progress_ms_, "between two reports of progress")
       ->check(CLI::Range(10u, 5'000u))
       ->capture_default_str();
-  flags_.add_option("--reconnect-ms", reconnect_ms_, "before the first try to connect again; doubled up to a minute")
+  flags().add_option("--reconnect-ms", reconnect_ms_, "before the first try to connect again; doubled up to a minute")
       ->check(CLI::Range(1u, 60'000u))
       ->capture_default_str();
-  log_.add_to(flags_);
+  log_.add_to(flags());
 }
 
 Result<int> WorkerCommand::run() const {
@@ -61,20 +60,25 @@ Result<int> WorkerCommand::run() const {
   if (!credentials) return tl::unexpected(CommandError{kUnusableInput, "bad-connection", credentials.error()});
   auto state = worker::StateFolder::open(state_folder_);
   if (!state) return environment("bad-state-folder", state.error());
-  const auto prover = proof_system_.prover(prover_);
+  if (const auto device = proving_.check_device(); !device) return tl::unexpected(device.error());
+  const auto threads = proving_.limit_threads();
+  const proving::ProofSystem::ProverOptions options{
+      .cache = cache_.path(), .preset = proving_.params, .limits = limits_};
+  const auto prover = proof_system_.prover(options);
   if (!prover) return tl::unexpected(CommandError{kUnusableInput, "bad-prover", prover.error()});
 
   catch_interrupts();
   double hertz = estimate_;
   if (hertz == 0) {
     log.info("measuring how fast this machine proves");
-    const auto measured = proof_system_.measure(**prover);
+    const auto measured = proof_system_.measure(options, [] { return !interrupted(); });
+    if (interrupted()) return kDone;
     if (!measured) return environment("no-measurement", measured.error());
     hertz = *measured;
   }
   log.info("worker starts", {{"prover", state->prover_id()},
                              {"orchestrator", orchestrator_.address},
-                             {"device", prover_.device},
+                             {"device", proving_.device},
                              {"hertz", hertz}});
 
   rpc::ProverTransport transport(orchestrator_.address, *credentials);

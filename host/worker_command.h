@@ -6,23 +6,23 @@
 #include "host/command.h"
 #include "host/network_flags.h"
 #include "host/proving/proof_system.h"
+#include "host/proving_flags.h"
 
 namespace magnetar::host {
 
 /// `magnetar worker --orchestrator HOST:PORT`: proves what an orchestrator gives it, until SIGTERM or SIGINT.
-class WorkerCommand {
+class WorkerCommand final : public Command {
  public:
   WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system);
-
-  bool chosen() const { return flags_.parsed(); }
-  Result<int> run() const;
+  Result<int> run() const override;
 
  private:
-  CLI::App& flags_;
   proving::ProofSystem& proof_system_;
   OrchestratorFlags orchestrator_;
   LogFlags log_;
-  proving::ProverOptions prover_{.device = "auto"};
+  ProvingFlags proving_;
+  CacheFlag cache_;
+  proving::ExecutionLimits limits_;
   std::string state_folder_;
   std::string type_ = "volunteer";
   double estimate_ = 0;

@@ -40,7 +40,9 @@ struct ProveFailure {
 
 /// How a prover is watched, interrupted and resumed.
 struct Watch {
-  /// Cancels by returning false. Called often enough to stop a proof within some seconds.
+  /// Cancels by returning false. Asked often enough to stop a proof within some seconds.
+  std::function<bool()> go_on;
+  /// The same, with how far the proof is; from when the numbers of steps are known.
   std::function<bool(const Progress&)> progress;
   /// What an earlier try had saved. A prover that cannot use it ignores it.
   std::optional<std::string> resume{};

@@ -340,7 +340,8 @@ void Worker::Loop::start(Work work, std::string key) {
     log_.info("going on from a checkpoint", {{"prover", registration_.prover_id}, {"work", running->key}});
   }
   running->thread = std::thread([this, running, resume = std::move(resume)]() mutable {
-    Watch watch{.progress =
+    Watch watch{.go_on = [running] { return !running->cancelled; },
+                .progress =
                     [this, running](const Progress& progress) {
                       bool first = false;
                       {
