@@ -30,11 +30,14 @@ struct Options {
   store::QueueLimits queue;
   std::size_t max_elf_bytes = std::size_t{64} << 20;
   std::size_t max_input_bytes = std::size_t{64} << 20;
+  std::size_t max_requests = 4096;  ///< that wait for their reply
   /// Of ELF files and inputs of requests that are not yet stored, and of proofs that are not yet verified.
   std::size_t max_pending_bytes = std::size_t{1} << 30;
   /// A bundle of at least so many segments as the range needs, at segment_proof_bytes each, must not be longer.
   std::uint64_t max_bundle_bytes = std::uint64_t{512} << 20;
   std::uint64_t segment_proof_bytes = std::uint64_t{10} << 20;
+  /// Of ELF files and inputs that are kept for the next prover of the same job.
+  std::size_t material_cache_bytes = std::size_t{256} << 20;
   Duration result_ttl = std::chrono::hours(24);
   Duration max_job_age = std::chrono::hours(24);  ///< a job that is not done by then fails with DEADLINE_EXCEEDED
   Duration quarantine = std::chrono::hours(24);
@@ -162,8 +165,8 @@ class Dispatcher {
   Expected<SessionId> connect(const scheduler::Registration& registration, std::shared_ptr<ProverStream> stream);
   void heartbeat(SessionId session);
   void progress(SessionId session, const scheduler::Progress& progress);
-  /// Takes a proof. `taken` is called once, from any thread, when the next message of the stream may be read: the
-  /// proof's segment is known or the session has ended.
+  /// Takes a proof. `taken` is called once, from any thread, unless the dispatcher ends before, when the next message
+  /// of the stream may be read: the proof's segment is known or the session has ended.
   void proof(SessionId session, std::shared_ptr<const Bytes> bytes, std::function<void()> taken);
   /// The stream ended from the prover's side.
   void disconnect(SessionId session);

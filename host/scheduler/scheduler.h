@@ -169,8 +169,8 @@ class Scheduler {
   double submitted(SessionId session, SegmentId segment, Time now);
   /// The proof is valid, and the store has it and the speed.
   void verified(SessionId session, SegmentId segment, double hertz);
-  /// The proof could not be accepted: others may have the segment.
-  void rejected(SegmentId segment);
+  /// The prover's proof could not be accepted: its lease ends, and others may have the segment.
+  void rejected(SegmentId segment, const std::string& prover);
 
   // --- Jobs
 
@@ -248,17 +248,17 @@ class Scheduler {
     double served = 0;  // virtual time, in steps
     std::set<JobId> jobs{};
   };
-  struct Idle;
-  struct Candidate;
   class Assigner;
 
   double hertz(const Session& session) const;
-  bool eligible(const Session& session, const Job& job) const;
+  bool is_idle(const Session& session) const { return session.admitted && !session.work; }
+  /// Whether a lease keeps others from its segment.
+  bool holds(const Lease& lease, Time now) const;
+  bool is_pending(const Segment& segment, Time now) const;
+  /// Nobody has the session any more. Its segment waits for the prover if `orphaned_at` is given.
   void end_session(SessionId session, std::optional<Time> orphaned_at);
-  void drop_lease(Segment& segment, const std::string& prover);
-  void release_orphans(Time now, Decisions& decisions);
-  void find_lost(Time now, Decisions& decisions);
-  bool is_living(const store::OrchestratorId& orchestrator) const;
+  void drop_lease(SegmentId segment, const std::string& prover);
+  void note_orphans(Time now, Decisions& decisions);
 
   Policy policy_;
   store::OrchestratorId self_;
