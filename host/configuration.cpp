@@ -24,11 +24,11 @@ std::string environment_name(const std::string& flag) {
 class FileBehindEnvironment final : public CLI::ConfigTOML {
  public:
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(input);
-    std::erase_if(items, [](const CLI::ConfigItem& item) {
+    std::vector<CLI::ConfigItem> found = CLI::ConfigTOML::from_config(input);
+    std::erase_if(found, [](const CLI::ConfigItem& item) {
       return std::getenv(environment_name(item.name).c_str()) != nullptr;
     });
-    return items;
+    return found;
   }
 };
 
