@@ -11,10 +11,12 @@
 #include <memory>
 #include <tuple>
 
+#include "vm/program_entry.h"
+
 namespace magnetar::vm {
 namespace {
 
-constexpr std::array<std::string_view, 17> kNames = {"elf-too-large",
+constexpr std::array<std::string_view, 18> kNames = {"elf-too-large",
                                                      "elf-not-elf",
                                                      "elf-not-32-bit",
                                                      "elf-not-little-endian",
@@ -29,6 +31,7 @@ constexpr std::array<std::string_view, 17> kNames = {"elf-too-large",
                                                      "elf-segment-sizes",
                                                      "elf-segment-beyond-memory",
                                                      "elf-overlapping-segments",
+                                                     "elf-overlapping-file-parts",
                                                      "elf-entry-outside-text",
                                                      "elf-bad-symbol-table"};
 static_assert(kNames.size() == static_cast<std::size_t>(ElfErrorKind::kBadSymbolTable) + 1);
@@ -92,8 +95,8 @@ tl::expected<void, ElfError> check_header(const GElf_Ehdr& header) {
   return {};
 }
 
-tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, const GElf_Phdr& header,
-                                             std::size_t index) {
+tl::expected<void, ElfError> check_segment(std::span<const std::byte> file, const GElf_Phdr& header,
+                                           std::size_t index) {
   using enum ElfErrorKind;
   if (header.p_offset + header.p_filesz > file.size()) {
     return error(kSegmentOutsideFile, "segment {}: {} bytes at offset {} reach beyond the file's {} bytes", index,
@@ -107,6 +110,23 @@ tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, co
     return error(kSegmentBeyondMemory, "segment {}: {} bytes at {:#x} end beyond 4 GiB", index, header.p_memsz,
                  header.p_vaddr);
   }
+  return {};
+}
+
+// Each byte of the file is then in one segment at most, so that what a program takes of memory is in proportion to
+// the size of its file.
+tl::expected<void, ElfError> check_file_parts(std::vector<GElf_Phdr> headers) {
+  std::erase_if(headers, [](const GElf_Phdr& h) { return h.p_filesz == 0; });
+  std::ranges::sort(headers, {}, &GElf_Phdr::p_offset);
+  const auto overlap = std::ranges::adjacent_find(
+      headers, [](const GElf_Phdr& a, const GElf_Phdr& b) { return a.p_offset + a.p_filesz > b.p_offset; });
+  if (overlap == headers.end()) return {};
+  return error(ElfErrorKind::kOverlappingFileParts,
+               "the segments at {:#x} and {:#x} share bytes of the file, from offset {}", overlap->p_vaddr,
+               (overlap + 1)->p_vaddr, (overlap + 1)->p_offset);
+}
+
+Segment read_segment(std::span<const std::byte> file, const GElf_Phdr& header) {
   const auto bytes = file.subspan(header.p_offset, header.p_filesz);
   return Segment{.address = static_cast<std::uint32_t>(header.p_vaddr),
                  .memory_size = static_cast<std::uint32_t>(header.p_memsz),
@@ -115,7 +135,7 @@ tl::expected<Segment, ElfError> read_segment(std::span<const std::byte> file, co
 }
 
 bool is_entry(const Segment& segment, std::uint32_t pc) {
-  return segment.executable && pc >= segment.address &&
+  return segment.executable && pc >= segment.address && pc < kTextLimit &&
          std::uint64_t{pc} + 4 <= std::uint64_t{segment.address} + segment.file_bytes.size();
 }
 
@@ -143,7 +163,7 @@ tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::
     return error(kBadProgramHeaders, "{} program headers of {} bytes at offset {} do not fit the file", count,
                  header.e_phentsize, header.e_phoff);
   }
-  ElfImage image{.entry = static_cast<std::uint32_t>(header.e_entry), .segments = {}};
+  std::vector<GElf_Phdr> segment_headers;
   for (std::size_t i = 0; i < count; ++i) {
     GElf_Phdr segment_header;
     if (gelf_getphdr(elf->handle.get(), static_cast<int>(i), &segment_header) == nullptr) {
@@ -153,9 +173,14 @@ tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::
       return error(kDynamic, "dynamically linked: link with -static, without -pie");
     }
     if (segment_header.p_type != PT_LOAD || segment_header.p_memsz == 0) continue;
-    auto segment = read_segment(file, segment_header, i);
-    if (!segment) return tl::unexpected(segment.error());
-    image.segments.push_back(*std::move(segment));
+    if (auto checked = check_segment(file, segment_header, i); !checked) return tl::unexpected(checked.error());
+    segment_headers.push_back(segment_header);
+  }
+  if (auto checked = check_file_parts(segment_headers); !checked) return tl::unexpected(checked.error());
+
+  ElfImage image{.entry = static_cast<std::uint32_t>(header.e_entry), .segments = {}};
+  for (const GElf_Phdr& segment_header : segment_headers) {
+    image.segments.push_back(read_segment(file, segment_header));
   }
   std::ranges::sort(image.segments, {}, &Segment::address);
   const auto overlap = std::ranges::adjacent_find(
@@ -166,8 +191,8 @@ tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::
   }
   if (image.entry % 4 != 0 ||
       std::ranges::none_of(image.segments, [&](const Segment& s) { return is_entry(s, image.entry); })) {
-    return error(kEntryOutsideText, "the entry point {:#x} is not an aligned word of an executable segment",
-                 image.entry);
+    return error(kEntryOutsideText, "the entry point {:#x} is not an aligned word of an executable segment below {:#x}",
+                 image.entry, kTextLimit);
   }
   return image;
 }

@@ -27,7 +27,9 @@ enum class ElfErrorKind : std::uint8_t {
   kSegmentSizes,         ///< larger in the file than in memory
   kSegmentBeyondMemory,  ///< ends beyond 4 GiB
   kOverlappingSegments,
-  kEntryOutsideText,  ///< the entry point is not an aligned word of an executable segment's file part
+  kOverlappingFileParts,  ///< a byte of the file is in two segments
+  /// The entry point is not an aligned word, below kTextLimit, of an executable segment's file part.
+  kEntryOutsideText,
   kBadSymbolTable,
 };
 
@@ -50,7 +52,7 @@ struct Segment {
 };
 
 /// What is left of an ELF file once it is checked: segments that do not overlap, by increasing address,
-/// none of them empty.
+/// none of them empty, and an entry that can be fetched.
 struct ElfImage {
   std::uint32_t entry;
   std::vector<Segment> segments;
@@ -66,7 +68,8 @@ struct Symbol {
 inline constexpr std::size_t kDefaultMaxElfBytes = std::size_t{64} << 20;
 
 /// Reads a statically linked 32-bit little-endian RISC-V executable for the soft-float RV32I ABI. Segments
-/// of other types than PT_LOAD, and sections, are not looked at.
+/// of other types than PT_LOAD, and sections, are not looked at. The segments' file parts do not overlap in the
+/// file, so that the image takes no more bytes than `file`; what is only in memory takes none.
 tl::expected<ElfImage, ElfError> read_elf(std::span<const std::byte> file, std::size_t max_bytes = kDefaultMaxElfBytes);
 
 /// The function and untyped symbols inside executable segments, by address; the first of several at one

@@ -50,7 +50,7 @@ std::optional<FaultKind> Machine::interpret(u64 until, Trace* trace) {
   constexpr bool kTracing = mode == Mode::kTrace;
   const Op* const ops = program_->ops().data();
   const u32 text_first = program_->text_first();
-  const u32 text_size = program_->text_size();
+  const u64 text_size = program_->text_size();
   // JALR mostly stays in the run it comes from; most programs have one.
   const Program::Run& main_run = program_->runs().front();
   const u32 main_bytes = static_cast<u32>(4 * main_run.words.size());
@@ -343,7 +343,9 @@ std::optional<FaultKind> Machine::interpret(u64 until, Trace* trace) {
       case Opcode::kInput: {
         const u32 index = rs1();
         x[op->rs1] = index + 1;
-        rd(std::to_integer<u32>((*input_)[index]));
+        // Microcode has compared the index with the length. Only a checkpoint that is none of this program and input
+        // can lead here with another, and must not make this read what is not the input.
+        rd(index < input_->size() ? std::to_integer<u32>((*input_)[index]) : 0);
         ++op;
         break;
       }

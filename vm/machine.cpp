@@ -17,6 +17,11 @@ constexpr std::array<std::string_view, 9> kFaultNames = {
     "unknown-system-call", "cycle-limit",       "memory-limit",    "output-limit"};
 static_assert(kFaultNames.size() == static_cast<std::size_t>(FaultKind::kOutputLimit) + 1);
 
+Limits clamped(Limits limits) {
+  limits.max_output_bytes = std::min(limits.max_output_bytes, kMaxOutputBytes);
+  return limits;
+}
+
 }  // namespace
 
 std::string_view name(FaultKind kind) {
@@ -37,7 +42,7 @@ Machine::Machine(std::shared_ptr<const Program> program, std::shared_ptr<const s
                  Limits limits, Hooks hooks)
     : program_(std::move(program)),
       input_(std::move(input)),
-      limits_(limits),
+      limits_(clamped(limits)),
       hooks_(std::move(hooks)),
       memory_(program_->memory()),
       times_(PageTree()),
@@ -51,7 +56,7 @@ Machine::Machine(std::shared_ptr<const Program> program, std::shared_ptr<const s
                  const Checkpoint& checkpoint, Limits limits, Hooks hooks)
     : program_(std::move(program)),
       input_(std::move(input)),
-      limits_(limits),
+      limits_(clamped(limits)),
       hooks_(std::move(hooks)),
       registers_(checkpoint.registers),
       register_times_(checkpoint.register_times),
@@ -62,7 +67,10 @@ Machine::Machine(std::shared_ptr<const Program> program, std::shared_ptr<const s
       cycle_(checkpoint.cycle),
       segment_start_(checkpoint.segment_start),
       instructions_(checkpoint.instructions) {
+  assert(registers_[kZero] == 0);
   assert(registers_[kInputLength] == input_->size());
+  // Between the comparison of microcode and the read, there is a byte left.
+  assert(registers_[kInputIndex] + std::uint64_t{program_->ops()[op_].code == Opcode::kInput} <= input_->size());
   run_to(cycle_, nullptr);
 }
 

@@ -28,6 +28,9 @@ inline constexpr std::uint64_t kMaxSegmentCycles = (std::uint64_t{1} << 30) - 1;
 /// Bytes of input at most: indices are u32, and the exhausted one must exist.
 inline constexpr std::uint64_t kMaxInputBytes = (std::uint64_t{1} << 32) - 1;
 
+/// Bytes of output at most: indices are u32, and that of the next byte must exist.
+inline constexpr std::uint64_t kMaxOutputBytes = (std::uint64_t{1} << 32) - 1;
+
 enum class FaultKind : std::uint8_t {
   kIllegalInstruction,
   kMisalignedAccess,
@@ -58,7 +61,8 @@ struct Fault {
 struct Limits {
   std::uint64_t max_cycles = UINT64_MAX;
   std::uint64_t max_memory_bytes = std::uint64_t{1} << 30;  ///< in touched pages of 4 KiB
-  std::uint64_t max_output_bytes = std::uint64_t{1} << 30;  ///< from the start of the execution
+  /// From the start of the execution. A larger one than kMaxOutputBytes is taken as that.
+  std::uint64_t max_output_bytes = std::uint64_t{1} << 30;
 };
 
 /// Where the bytes go that a guest logs or labels: they are no part of the statement. Called during
@@ -99,7 +103,9 @@ class Machine {
   Machine(std::shared_ptr<const Program> program, std::shared_ptr<const std::vector<std::byte>> input,
           Limits limits = {}, Hooks hooks = {});
 
-  /// Goes on from a checkpoint of a machine with the same program and input. output() starts empty.
+  /// Goes on from a checkpoint of a machine with the same program and input. output() starts empty. Another checkpoint
+  /// is a bug, asserted as far as it shows in x0 and the registers of the input; without assertions execution makes
+  /// no sense then, but stays within its own memory.
   Machine(std::shared_ptr<const Program> program, std::shared_ptr<const std::vector<std::byte>> input,
           const Checkpoint& checkpoint, Limits limits = {}, Hooks hooks = {});
 

@@ -11,9 +11,6 @@
 namespace magnetar::vm {
 namespace {
 
-// No PROG entry at or above this pc: pc + 4 must stay below 2^32.
-constexpr std::uint64_t kTextLimit = (std::uint64_t{1} << 32) - 4;
-
 constexpr std::uint32_t kFirstGuestOp = Program::kOutsideOp + 1;
 
 Op stop(Opcode code) {
@@ -144,6 +141,8 @@ tl::expected<std::shared_ptr<const Program>, ElfError> Program::load(std::span<c
 
 Program::Program(ElfImage image) : image_(std::move(image)) {
   find_runs();
+  // read_elf's promise; without it there might be no run at all.
+  assert(fetch(image_.entry));
   decode_runs();
   build_memory();
 }
@@ -169,7 +168,7 @@ void Program::find_runs() {
     words.resize(old + (end - first) / 4);
     std::memcpy(words.data() + old, segment.file_bytes.data() + (first - segment.address), end - first);
   }
-  text_size_ = static_cast<std::uint32_t>(text_end - text_first_);
+  text_size_ = text_end - text_first_;
 }
 
 void Program::decode_runs() {

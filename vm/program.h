@@ -81,8 +81,10 @@ struct Op {
 /// A program, decoded once and immutable: any number of machines in any number of threads share it.
 class Program {
  public:
+  /// Takes memory in proportion to the size of `elf`: the sizes of segments in memory cost nothing.
   static tl::expected<std::shared_ptr<const Program>, ElfError> load(std::span<const std::byte> elf,
                                                                      std::size_t max_elf_bytes = kDefaultMaxElfBytes);
+  /// `image` is one that read_elf gives.
   explicit Program(ElfImage image);
 
   std::uint32_t entry() const { return image_.entry; }
@@ -115,9 +117,9 @@ class Program {
   /// Whether [address, address + size) touches an executable segment, memory part included.
   bool is_text(std::uint32_t address, std::uint32_t size) const;
 
-  /// [first, first + size) holds every executable segment: outside it, is_text is false.
+  /// [first, first + size) holds every executable segment: outside it, is_text is false. At most 2^32 bytes.
   std::uint32_t text_first() const { return text_first_; }
-  std::uint32_t text_size() const { return text_size_; }
+  std::uint64_t text_size() const { return text_size_; }
 
   /// A stretch of consecutive words that can be fetched, and the index of its first op. One op that stands
   /// for the pc behind it follows its last.
@@ -143,7 +145,7 @@ class Program {
   std::uint32_t first_outside_ = 0;     // index of the first op of outside_
   std::vector<std::uint32_t> outside_;  // pcs outside text that static jumps lead to, sorted
   std::uint32_t text_first_ = 0;
-  std::uint32_t text_size_ = 0;
+  std::uint64_t text_size_ = 0;
   PageTree memory_;
 };
 

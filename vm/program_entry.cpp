@@ -57,7 +57,7 @@ Slots slots(RowType type) {
 
 std::optional<ProgramEntry> program_entry(std::uint32_t pc, std::uint32_t word) {
   using enum Mnemonic;
-  if (pc % 4 != 0 || pc >= kTwo32 - 4) return std::nullopt;
+  if (pc % 4 != 0 || pc >= kTextLimit) return std::nullopt;
   const Instruction i = decode(word);
   const std::uint8_t rd = i.rd == kZero ? std::uint8_t{kSink} : i.rd;
   const std::uint32_t next = pc + 4;

@@ -75,8 +75,11 @@ struct ProgramEntry {
   friend bool operator==(const ProgramEntry&, const ProgramEntry&) = default;
 };
 
+/// Pcs of guest instructions lie below: pc + 4 stays below 2^32.
+inline constexpr std::uint64_t kTextLimit = (std::uint64_t{1} << 32) - 4;
+
 /// The entry of `word` at `pc`; none for halt and illegal words, or where pc is not a multiple of 4
-/// below 2^32 - 4. Whether pc lies in executable memory is the caller's to know.
+/// below kTextLimit. Whether pc lies in executable memory is the caller's to know.
 std::optional<ProgramEntry> program_entry(std::uint32_t pc, std::uint32_t word);
 
 }  // namespace magnetar::vm

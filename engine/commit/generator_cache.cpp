@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <type_traits>
@@ -127,6 +128,23 @@ GeneratorCacheWarning unreadable(const std::filesystem::path& file, int error) {
   return {GeneratorCacheFault::kUnreadable, file.string() + ": " + error_text(error)};
 }
 
+/// Derives a few of the points again; the index of one that is another. All of them would take as long as without a
+/// file. The file's digest chooses, so that files differ in what is looked at but the answer for one does not change.
+template <class C>
+std::optional<std::uint64_t> first_wrong(std::string_view tag, std::span<const AffinePoint<C>> points, Bytes digest) {
+  if (points.empty()) return std::nullopt;
+  const auto chosen = [&](std::size_t part) {
+    std::uint64_t number = 0;
+    for (const std::uint8_t byte : digest.subspan(8 * part, 8)) number = (number << 8) | byte;
+    return number % points.size();
+  };
+  for (const std::uint64_t index : {std::uint64_t{0}, chosen(0), chosen(1), std::uint64_t{points.size() - 1}}) {
+    std::array<AffinePoint<C>, 1> derived;
+    if (!derive_generators<C>(tag, index, derived) || derived[0] != points[index]) return index;
+  }
+  return std::nullopt;
+}
+
 /// Writes `points` to a new file that then takes the place of `file`. Returns what failed, and errno.
 template <class C>
 tl::expected<void, std::pair<const char*, int>> replace(const std::filesystem::path& file, std::string_view tag,
@@ -180,6 +198,8 @@ std::string_view name(GeneratorCacheFault fault) {
       return "wrong-tag";
     case GeneratorCacheFault::kWrongDigest:
       return "wrong-digest";
+    case GeneratorCacheFault::kWrongPoint:
+      return "wrong-point";
     case GeneratorCacheFault::kUnwritable:
       return "unwritable";
   }
@@ -259,6 +279,9 @@ tl::expected<std::vector<AffinePoint<C>>, GeneratorCacheWarning> read_generators
   }
   if (!std::ranges::equal(hash.finish(), header.digest())) {
     return refuse(Fault::kWrongDigest, "the content does not match its SHA-256");
+  }
+  if (const auto index = first_wrong<C>(tag, std::span<const AffinePoint<C>>(points), header.digest())) {
+    return refuse(Fault::kWrongPoint, "generator " + std::to_string(*index) + " is not the one derived from its tag");
   }
   return points;
 }

@@ -25,8 +25,10 @@ namespace magnetar::commit {
 //   t          the tag
 //   64·n       generators 0..n-1: x and y in Montgomery form with R = 2^256, as in memory; zeros for infinity
 //
-// The digest guards against accidents. Points are not checked again beyond it: whoever can write the folder can choose
-// the generators, as much as someone who can write the program.
+// The digest guards against accidents, and a sample of the points that is derived again against files of a program that
+// derives others. All other points are taken from the file: whoever can write the folder can choose them, with
+// relations that break the binding of commitments, and what a verifier with them accepts proves nothing. The folder
+// must be as safe as the program itself.
 
 enum class GeneratorCacheFault : std::uint8_t {
   kUnreadable,     // the operating system says why
@@ -37,6 +39,7 @@ enum class GeneratorCacheFault : std::uint8_t {
   kWrongCurve,     // generators of another curve
   kWrongTag,       // generators under another tag
   kWrongDigest,    // content does not match its digest
+  kWrongPoint,     // a generator is not the one that its index and tag give
   kUnwritable,     // what was derived could not be stored; the operating system says why
 };
 
@@ -61,8 +64,10 @@ struct CachedGenerators {
 template <class C>
 std::filesystem::path generator_file(const std::filesystem::path& folder, std::string_view tag);
 
-/// The points of a generator file, at most `limit` of them, after all checks of the whole file. An existing file that
-/// does not pass them gives a warning; one that does not exist gives no points.
+/// The points of a generator file, at most `limit` of them, after all checks of the whole file; of the points
+/// themselves the first, the last and two that the digest chooses are derived again and compared, some milliseconds of
+/// work. An existing file that does not pass gives a warning; one that does not exist gives no points. `tag` is not
+/// empty.
 template <class C>
 tl::expected<std::vector<algebra::AffinePoint<C>>, GeneratorCacheWarning> read_generators(
     const std::filesystem::path& file, std::string_view tag, std::size_t limit);

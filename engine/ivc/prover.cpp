@@ -37,12 +37,30 @@ device::Stage1<Fr> StepStage1::view() const {
 }
 
 StepCommitments commit_steps(const device::Device<Bn254>& device, std::uint64_t steps, const StepSource& source) {
+  assert(steps <= kMaxSteps);
   StepCommitments result{};
   for (std::uint64_t i = 0; i < steps; ++i) {
     result.commitments.push_back(device.commit_stage1(source(i).view()));
     result.chain = extend_chain(result.chain, result.commitments.back());
   }
   return result;
+}
+
+namespace {
+
+template <class F>
+bool fits(const device::RelaxedAssignment<F>& assignment, const r1cs::Relation<F>& relation) {
+  return assignment.stage1.size() == relation.stage1() && assignment.stage2.size() == relation.stage2() &&
+         assignment.error.size() == relation.constraints();
+}
+
+}  // namespace
+
+bool fits(const ProverState& state, const Circuits& circuits, std::uint64_t steps) {
+  if (state.next > steps || state.z.size() != circuits.step().arity()) return false;
+  return state.next == 0 || (fits(state.proof.primary_assignment, circuits.primary()) &&
+                             fits(state.proof.secondary_assignment, circuits.secondary()) &&
+                             state.proof.fresh_stage2.size() == circuits.secondary().stage2());
 }
 
 std::string_view describe(ProveError error) {
@@ -175,11 +193,11 @@ ProverState Prover::state() const {
   return state;
 }
 
-void Prover::resume(const ProverState& state) {
-  assert(state.z.size() == z0_.size());
+bool Prover::resume(const ProverState& state) {
+  if (!fits(state, circuits_, commitments_.size())) return false;
   next_ = state.next;
   z_ = state.z;
-  if (next_ == 0) return;
+  if (next_ == 0) return true;
   chain_ = state.proof.chain;
   primary_ = state.proof.primary;
   primary_accumulator_->write(state.proof.primary_assignment);
@@ -189,6 +207,7 @@ void Prover::resume(const ProverState& state) {
   fresh_stage2_ = state.proof.fresh_stage2;
   fresh_assignment_ = secondary_accumulator_->make_fresh({});
   fresh_assignment_->complete({{fresh_.x[0], fresh_.x[1]}, {}, fresh_stage2_}, {});
+  return true;
 }
 
 }  // namespace magnetar::ivc

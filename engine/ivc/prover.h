@@ -32,6 +32,7 @@ struct StepCommitments {
   std::vector<algebra::Bn254Affine> commitments;
   algebra::Fq chain;
 };
+/// `steps` is at most kMaxSteps; more is a bug of the caller's, which must refuse such a number before.
 StepCommitments commit_steps(const device::Device<algebra::Bn254>& device, std::uint64_t steps,
                              const StepSource& source);
 
@@ -53,6 +54,11 @@ struct ProverState {
   Proof proof;  ///< of the steps done, if any
 };
 
+/// Whether all vectors of the state have the sizes of the circuits', and at most `steps` are done: what a state that
+/// was read from somewhere must be asked before a prover goes on from it. The values are not looked at; with wrong ones
+/// the proof is refused.
+bool fits(const ProverState& state, const Circuits& circuits, std::uint64_t steps);
+
 enum class ProveError : std::uint8_t {
   kZeroDenominator,  ///< a bus term's; a chance of some 2^-230 for honest values
   kCancelled,
@@ -70,8 +76,9 @@ class Prover {
          std::span<const algebra::Bn254Affine> commitments);
   ~Prover();
 
-  /// Goes on from a state of a prover with the same arguments.
-  void resume(const ProverState& state);
+  /// Goes on from a state of a prover with the same arguments. False, and nothing is changed, if it does not fit the
+  /// circuits and the number of commitments.
+  [[nodiscard]] bool resume(const ProverState& state);
 
   /// Proves steps until `end` of them are done, at most as many as there are commitments. While one step is folded the
   /// next one's witness is made and committed to. `progress` is told the number of steps done after each, and cancels

@@ -66,13 +66,35 @@ class Columns {
   std::vector<std::uint64_t> storage_;
 };
 
+/// An integer modulo 2^64, what a combination has for its honest value. Variables fit 64 bits with their sign, and so
+/// does every combination whose value is asked for, whatever its parts come to on the way; one that is only
+/// constrained may be larger, as nobody asks.
+class WrappingInteger {
+ public:
+  constexpr WrappingInteger(std::int64_t value = 0)  // NOLINT: integers are constants
+      : bits_(static_cast<std::uint64_t>(value)) {}
+
+  /// The integer, if it is one of 64 bits with its sign.
+  constexpr std::int64_t value() const { return static_cast<std::int64_t>(bits_); }
+
+  friend constexpr WrappingInteger operator+(WrappingInteger a, WrappingInteger b) { return of(a.bits_ + b.bits_); }
+  friend constexpr WrappingInteger operator-(WrappingInteger a, WrappingInteger b) { return of(a.bits_ - b.bits_); }
+  friend constexpr WrappingInteger operator*(std::int64_t factor, WrappingInteger a) {
+    return of(static_cast<std::uint64_t>(factor) * a.bits_);
+  }
+
+ private:
+  static constexpr WrappingInteger of(std::uint64_t bits) { return static_cast<std::int64_t>(bits); }
+  std::uint64_t bits_;
+};
+
 /// Runs a description for its honest values: the builder whose combinations are integers, and which computes each
 /// variable's value by its hint from `Context`, one row at a time. `Sink::store(width, value)` takes the variables'
 /// values in their order; what else a description tells its builder goes to the sink directly.
 template <class Context, class Sink>
 class WitnessWriter {
  public:
-  using Value = std::int64_t;
+  using Value = WrappingInteger;
 
   WitnessWriter(const Context& context, Sink& sink) : context_(context), sink_(sink) {}
 
@@ -80,10 +102,10 @@ class WitnessWriter {
 
   template <class Hint>
   Value variable(std::string_view, Width width, Hint&& hint) {
-    return store(width, static_cast<Value>(hint(context_)));
+    return store(width, static_cast<std::int64_t>(hint(context_)));
   }
-  Value product(std::string_view, Width width, Value a, Value b) { return store(width, a * b); }
-  Value inverse(std::string_view, Value of) { return store(Width::kField, of); }
+  Value product(std::string_view, Width width, Value a, Value b) { return store(width, a.value() * b.value()); }
+  Value inverse(std::string_view, Value of) { return store(Width::kField, of.value()); }
   void constrain(std::string_view, Value, Value, Value) {}
   void two_valued(std::string_view, Value, std::int64_t = 1) {}
 
@@ -93,7 +115,7 @@ class WitnessWriter {
   Scope scope(std::string_view) { return {}; }
 
  private:
-  Value store(Width width, Value value) {
+  Value store(Width width, std::int64_t value) {
     sink_.store(width, value);
     return value;
   }

@@ -277,7 +277,8 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
   const ivc::StepSource source = rows ? rows : ivc::StepSource([&](std::uint64_t index) { return own_rows(index); });
 
   ProvingState state{plan_identity(plan), {}, {}};
-  if (control.resume && control.resume->identity == state.identity && control.resume->commitments.size() <= steps) {
+  if (control.resume && control.resume->identity == state.identity && control.resume->commitments.size() <= steps &&
+      (control.resume->prover.next == 0 || ivc::fits(control.resume->prover, parameters.circuits(), steps))) {
     state = *control.resume;
   }
   ProvedSegment result;
@@ -311,7 +312,10 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
   const ivc::Segment segment = ivc::derive_segment(parameters.circuits().digest(), digest, steps, chain);
   const std::array<Fr, 1> z0{};
   ivc::Prover prover(parameters.circuits(), *devices.primary, *devices.secondary, segment, z0, state.commitments);
-  if (state.prover.next != 0) prover.resume(state.prover);
+  if (state.prover.next != 0) {
+    [[maybe_unused]] const bool resumed = prover.resume(state.prover);
+    assert(resumed);
+  }
   const auto current = [&] { return ProvingState{state.identity, state.commitments, prover.state()}; };
   if (!report(Stage::kFold, state.prover.next)) {
     save_if_due(true, current);

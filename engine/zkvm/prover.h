@@ -100,7 +100,8 @@ Devices cpu_devices(const Parameters& parameters);
 /// How a prover is watched, interrupted and resumed.
 struct Control {
   ProgressCallback progress{};
-  /// What an earlier try with the same plan had saved. One of another plan is ignored.
+  /// What an earlier try with the same plan had saved. One of another plan, or with vectors of other sizes than the
+  /// circuits', is ignored.
   std::optional<ProvingState> resume{};
   /// Takes states to resume from, at most one each `save_interval` and one when cancelled.
   std::function<void(const ProvingState&)> save{};

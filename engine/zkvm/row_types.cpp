@@ -25,7 +25,7 @@ struct ColumnSink {
   std::size_t next = 0;
 
   void store(r1cs::Width width, std::int64_t value) { columns.set(next++, width, row, value); }
-  void term(Tag, std::int64_t, std::initializer_list<std::int64_t>) {}
+  void term(Tag, r1cs::WrappingInteger, std::initializer_list<r1cs::WrappingInteger>) {}
 };
 
 // Passes on the terms with fixed tables.
@@ -33,10 +33,10 @@ struct LookupSink {
   const std::function<void(const Tuple&)>& visit;
 
   void store(r1cs::Width, std::int64_t) {}
-  void term(Tag tag, std::int64_t, std::initializer_list<std::int64_t> elements) {
+  void term(Tag tag, r1cs::WrappingInteger, std::initializer_list<r1cs::WrappingInteger> elements) {
     if (std::find(kTables.begin(), kTables.end(), tag) == kTables.end()) return;
     Tuple tuple{tag, {}};
-    std::copy(elements.begin(), elements.end(), tuple.elements.begin());
+    std::transform(elements.begin(), elements.end(), tuple.elements.begin(), [](auto e) { return e.value(); });
     visit(tuple);
   }
 };

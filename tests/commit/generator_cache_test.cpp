@@ -230,6 +230,40 @@ TEST_F(GeneratorCache, ADigestDoesNotExcuseAForeignHeader) {
   expect_refused(with_right_digest(right + std::string(64, '\0')), Fault::kTrailingBytes);
 }
 
+TEST_F(GeneratorCache, ADigestDoesNotExcuseWrongPoints) {
+  constexpr std::size_t kMany = 500;
+  load(kMany);
+  const std::string right = content();
+  const std::size_t first_point = kHeaderBytes + kTag.size();
+  // The file with these generators replaced by their neighbours, so that all points are of the curve.
+  const auto with_wrong = [&](std::size_t first, std::size_t last) {
+    std::string bytes = right;
+    for (std::size_t i = first; i < last; ++i) {
+      bytes.replace(first_point + 64 * i, 64, right, first_point + 64 * ((i + 1) % kMany), 64);
+    }
+    return with_right_digest(bytes);
+  };
+  const auto fault_of = [&](const std::string& bytes, std::size_t limit) -> std::string {
+    write(bytes);
+    const auto read = read_generators<Bn254>(file(), kTag, limit);
+    return read ? "none" : read.error().message;
+  };
+  EXPECT_EQ(fault_of(right, kMany), "none");
+  EXPECT_THAT(fault_of(with_wrong(0, 1), kMany), HasSubstr("generator 0 is not"));
+  EXPECT_THAT(fault_of(with_wrong(kMany - 1, kMany), kMany), HasSubstr("generator 499 is not"));
+  EXPECT_THAT(fault_of(with_wrong(99, 100), 100), HasSubstr("generator 99 is not"));  // the last that is read
+  EXPECT_EQ(fault_of(with_wrong(100, kMany), 100), "none");                           // none of those that are read
+  EXPECT_THAT(fault_of(with_wrong(1, kMany - 1), kMany), HasSubstr("is not"));        // the digest's choice
+  // What is derived in place of the file's points is right, and so is the file then.
+  write(with_wrong(0, kMany));
+  const auto mended = load(kMany);
+  EXPECT_EQ(mended.points, derived(kMany));
+  ASSERT_EQ(mended.warnings.size(), 1U);
+  EXPECT_EQ(name(mended.warnings[0].fault), "wrong-point");
+  EXPECT_EQ(load(kMany).loaded, kMany);
+  EXPECT_EQ(content(), right);
+}
+
 TEST_F(GeneratorCache, RebuildsCorruptAndForeignFiles) {
   const std::string right = right_file();
   expect_rebuilt("", Fault::kTruncated);

@@ -2,7 +2,11 @@
 #include <tbb/global_control.h>
 
 #include <cstdio>
+#include <functional>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine.h"
 
@@ -75,10 +79,47 @@ TEST(Ivc, ProofsAreTheSameForAnyNumberOfThreadsAndAfterResuming) {
     const ProverState state = before.prover->state();
     EXPECT_EQ(state.next, cut);
     Proved after(engine, kSteps);
-    after.prover->resume(state);
+    ASSERT_TRUE(after.prover->resume(state));
     ASSERT_TRUE(after.prover->run(engine.source(), kSteps));
     EXPECT_EQ(after.prover->state().proof, *first) << cut;
   }
+}
+
+// A state may come from a file: what does not fit is refused, and the prover proves as if nothing had been asked.
+TEST(Ivc, StatesThatDoNotFitAreRefused) {
+  const auto step = make_challenged();
+  const Engine engine(*step);
+  constexpr std::uint64_t kSteps = 3;
+  Proved whole(engine, kSteps);
+  std::optional<ProverState> good;
+  ASSERT_TRUE(whole.prover->run(engine.source(), kSteps, [&](std::uint64_t done) {
+    if (done == 2) good = whole.prover->state();
+    return true;
+  }));
+  const std::vector<std::pair<std::string, std::function<void(ProverState&)>>> changes = {
+      {"no state", [](ProverState& s) { s.z.clear(); }},
+      {"long state", [](ProverState& s) { s.z.emplace_back(); }},
+      {"too many steps", [](ProverState& s) { s.next = kSteps + 1; }},
+      {"primary w1", [](ProverState& s) { s.proof.primary_assignment.stage1.pop_back(); }},
+      {"primary w2", [](ProverState& s) { s.proof.primary_assignment.stage2.emplace_back(); }},
+      {"primary E", [](ProverState& s) { s.proof.primary_assignment.error.clear(); }},
+      {"secondary w1", [](ProverState& s) { s.proof.secondary_assignment.stage1.emplace_back(); }},
+      {"secondary w2", [](ProverState& s) { s.proof.secondary_assignment.stage2.pop_back(); }},
+      {"secondary E", [](ProverState& s) { s.proof.secondary_assignment.error.pop_back(); }},
+      {"fresh w2", [](ProverState& s) { s.proof.fresh_stage2.clear(); }},
+      {"no proof", [](ProverState& s) { s.proof = {}; }},
+  };
+  Proved after(engine, kSteps);
+  EXPECT_TRUE(fits(*good, engine.circuits, kSteps));
+  EXPECT_FALSE(fits(*good, engine.circuits, 1));
+  for (const auto& [name, change] : changes) {
+    ProverState state = *good;
+    change(state);
+    EXPECT_FALSE(after.prover->resume(state)) << name;
+  }
+  EXPECT_EQ(after.prover->state().next, 0U);
+  ASSERT_TRUE(after.prover->run(engine.source(), kSteps));
+  EXPECT_EQ(after.prover->state().proof, whole.prover->state().proof);
 }
 
 }  // namespace

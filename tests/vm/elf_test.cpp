@@ -115,6 +115,50 @@ TEST(Elf, RefusesEachMalformationWithItsOwnError) {
   expect_error(make_elf(0x1004, {{0x1000, std::vector<std::byte>(6), 8, PF_X}}), kEntryOutsideText);
 }
 
+TEST(Elf, AnEntryAtTheLastWordOfMemoryIsRefused) {
+  // pc + 4 would be 2^32: the word is never fetched, whether or not there are others.
+  const FileSegment top = {0xfffffffc, bytes_of({kUnimp}), 4, PF_R | PF_X};
+  expect_error(make_elf(0xfffffffc, {top}), kEntryOutsideText);
+  expect_error(make_elf(0xfffffffc, {text(), top}), kEntryOutsideText);
+  EXPECT_TRUE(read_elf(make_elf(0x1000, {text(), top})));
+  EXPECT_TRUE(read_elf(make_elf(0xfffffff8, {{0xfffffff8, bytes_of(kText), 8, PF_X}})));
+}
+
+TEST(Elf, NoByteOfTheFileIsInTwoSegments) {
+  // The text is 8 bytes at offset 116, the data 4 behind it.
+  const auto data_at = [](std::uint32_t offset, std::uint32_t size) {
+    return with_segment([=](Elf32_Phdr& h) {
+      EXPECT_EQ(h.p_offset, 124U);
+      h.p_offset = offset;
+      h.p_filesz = size;
+    });
+  };
+  expect_error(data_at(116, 8), kOverlappingFileParts);
+  expect_error(data_at(118, 1), kOverlappingFileParts);
+  expect_error(data_at(123, 4), kOverlappingFileParts);
+  expect_error(data_at(113, 4), kOverlappingFileParts);
+  EXPECT_TRUE(read_elf(data_at(124, 1)));
+  EXPECT_TRUE(read_elf(data_at(112, 4)));  // a segment may hold headers
+  EXPECT_TRUE(read_elf(data_at(118, 0)));  // no byte
+}
+
+TEST(Elf, ManySegmentsOfTheSameBytesAreRefused) {
+  // 64 segments of one MiB: 64 MiB of memory for a file of one.
+  constexpr std::uint32_t kSize = 1 << 20;
+  std::vector<FileSegment> segments = {{0, std::vector<std::byte>(kSize), kSize, PF_R | PF_X}};
+  for (std::uint32_t i = 1; i < 64; ++i) segments.push_back({2 * i * kSize, {}, kSize, PF_R});
+  auto file = make_elf(0, segments);
+  EXPECT_TRUE(read_elf(file));
+  const std::size_t first = sizeof(Elf32_Ehdr);
+  Elf32_Phdr shared;
+  std::memcpy(&shared, file.data() + first, sizeof(shared));
+  for (std::uint32_t i = 1; i < 64; ++i) {
+    shared.p_vaddr = 2 * i * kSize;
+    std::memcpy(file.data() + first + i * sizeof(shared), &shared, sizeof(shared));
+  }
+  expect_error(file, kOverlappingFileParts);
+}
+
 TEST(Elf, EveryTruncationIsRefused) {
   const auto good = make_elf(0x1000, {text(), data(0x2000, 4, 8)});
   for (std::size_t size = 0; size < good.size(); ++size) {

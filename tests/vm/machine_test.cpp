@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <ostream>
 #include <string>
 
@@ -268,6 +269,35 @@ TEST(Machine, StoresIntoTextFaultToTheByte) {
   EXPECT_EQ(at(0x2, 0x18).fault().kind, FaultKind::kStoreIntoText);
 }
 
+TEST(Machine, StoresIntoTextFaultThoughItSpansAllOfMemory) {
+  // From 0 to 2^32, with a hole.
+  const auto store_at = [](std::int32_t address) {
+    auto program = Program::load(
+        make_elf(0, {{0, bytes_of({lui(t0, 1), sw(zero, zero, address), sw(zero, t0, 0), kUnimp}), 16, PF_X},
+                     {0xfffffff0, std::vector<std::byte>(16), 16, PF_X}}));
+    EXPECT_TRUE(program);
+    EXPECT_EQ((*program)->text_size(), std::uint64_t{1} << 32);
+    Machine machine(*program, make_input());
+    machine.execute(100);
+    return machine;
+  };
+  for (const std::int32_t address : {0, 12, -16, -4}) {
+    const Machine machine = store_at(address);
+    ASSERT_EQ(machine.status(), Status::kFaulted) << address;
+    EXPECT_EQ(machine.fault().kind, FaultKind::kStoreIntoText);
+  }
+  EXPECT_EQ(store_at(16).status(), Status::kHalted);
+}
+
+TEST(Machine, SizesInMemoryCostNothing) {
+  auto program = Program::load(make_elf(0x1000, {{0x1000, bytes_of({kUnimp}), 0x7ffff000, PF_R | PF_X},
+                                                 {0x80000000, bytes_of("x"), 0x80000000, PF_R | PF_W}}));
+  ASSERT_TRUE(program);
+  const Machine machine(*program, make_input());
+  EXPECT_EQ(machine.memory_bytes(), 2 * sizeof(Page));
+  EXPECT_EQ((*program)->ops().size(), kMicrocodeSize + 4);  // two for pcs without a word, the word, what is behind it
+}
+
 TEST(Machine, FetchNeedsAWholeWordInTheFilePart) {
   // The last word's upper half lies beyond the file part.
   auto bytes = bytes_of({addi(a0, zero, 1), addi(a0, zero, 2), kUnimp});
@@ -331,6 +361,50 @@ TEST(Machine, OutputIsLimited) {
   EXPECT_EQ(machine.fault().pc, 8U);
   EXPECT_EQ(machine.output().size(), 99U);
   EXPECT_EQ(run(text, "", {.max_output_bytes = 100}).status(), Status::kHalted);
+}
+
+TEST(Machine, TheOutputIndexDoesNotWrap) {
+  // As if 2^32 - 2 bytes had been put out before.
+  const std::vector<std::uint32_t> text = {addi(s2, zero, 3), addi(a2, zero, 2), kEcallWord, kUnimp};
+  const auto program = make_program(text);
+  const auto input = make_input();
+  Checkpoint checkpoint = Machine(program, input).checkpoint();
+  checkpoint.registers[kOutputIndex] = 0xfffffffe;
+  Machine machine(program, input, checkpoint, {.max_output_bytes = UINT64_MAX});
+  EXPECT_EQ(machine.execute(100), Status::kFaulted);
+  EXPECT_EQ(machine.fault().kind, FaultKind::kOutputLimit);
+  EXPECT_NE(machine.fault().message().find("4294967295 bytes"), std::string::npos) << machine.fault().message();
+  EXPECT_EQ(machine.output().size(), 1U);
+  EXPECT_EQ(machine.reg(kOutputIndex), 0xffffffffU);
+}
+
+TEST(Machine, ACheckpointOfAnotherProgramOrInputIsABug) {
+  // A checkpoint before the read of the one byte, and what else it might say. Without assertions nothing but the input
+  // is read.
+  const auto program = make_program({addi(s2, zero, 2), kEcallWord, kUnimp});
+  const auto input = make_input("x");
+  Machine before(program, input);
+  while (program->ops()[program->op_at(before.pc())].code != Opcode::kInput) before.execute(before.cycle() + 1);
+  const Checkpoint good = before.checkpoint();
+  const auto go_on = [&](const std::function<void(Checkpoint&)>& change) {
+    Checkpoint checkpoint = good;
+    change(checkpoint);
+    Machine machine(program, input, checkpoint);
+    machine.execute(100);
+    return machine.exit_code();
+  };
+  EXPECT_EQ(go_on([](Checkpoint&) {}), std::uint32_t{'x'});
+  EXPECT_DEBUG_DEATH(go_on([](Checkpoint& c) { c.registers[kZero] = 1; }), "kZero");
+  EXPECT_DEBUG_DEATH(go_on([](Checkpoint& c) { c.registers[kInputLength] = 2; }), "kInputLength");
+  for (const std::uint32_t index : {1U, 0x7fffffffU, 0xffffffffU}) {
+    EXPECT_DEBUG_DEATH(EXPECT_EQ(go_on([=](Checkpoint& c) { c.registers[kInputIndex] = index; }), 0U), "kInputIndex");
+  }
+  // At the end of the input no read is left to go wrong.
+  EXPECT_EQ(go_on([](Checkpoint& c) {
+              c.registers[kInputIndex] = 1;
+              c.pc = kMicrocodeBase;
+            }),
+            0xffffffffU);
 }
 
 TEST(Machine, StopsAtAnyCycleAndGoesOn) {

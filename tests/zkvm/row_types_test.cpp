@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <initializer_list>
 #include <map>
+#include <string_view>
 
 #include "assembler.h"
+#include "engine/zkvm/rows/shift.h"
 #include "random_program.h"
 #include "row_values.h"
 
@@ -121,6 +125,67 @@ TEST(RowTypes, LongRestsAreComplete) {
   for (const SampleRow& row : execution->rows) refreshes += row.type == RowType::kRefresh ? 1 : 0;
   EXPECT_GE(refreshes, 1U);
   expect_complete(*execution);
+}
+
+TEST(RowTypes, ExtremeOperandsAreComplete) {
+  using namespace vm::testing;
+  // Every instruction over registers, with operands at the ends of their ranges: rs1·factor of a shift, which has 64
+  // bits without a sign, among others.
+  const std::vector<std::uint32_t> load = {addi(t0, zero, 0), addi(t0, zero, 1), addi(t0, zero, -1), lui(t0, 0x80000),
+                                           addi(t0, zero, 31)};
+  std::vector<std::uint32_t> text;
+  for (const std::uint32_t a : load) {
+    for (const std::uint32_t b : load) {
+      text.insert(text.end(), {a, addi(t1, t0, 0), b});
+      for (std::uint32_t funct3 = 0; funct3 < 8; ++funct3) text.push_back(r_type(0, funct3, t2, t1, t0));
+      for (const std::uint32_t funct3 : {0U, 5U}) text.push_back(r_type(0x20, funct3, t2, t1, t0));
+      for (const std::uint32_t funct3 : {0U, 1U, 4U, 5U, 6U, 7U}) text.push_back(b_type(funct3, t1, t0, 4));
+    }
+    for (const std::int32_t immediate : {0, 1, 31, -1, 2047, -2048}) {
+      for (const std::uint32_t funct3 : {0U, 2U, 3U, 4U, 6U, 7U}) {
+        text.push_back(i_type(0x13, funct3, t2, t1, immediate));
+      }
+    }
+    for (const std::int32_t amount : {0, 1, 31}) {
+      for (const auto& [funct3, upper] : {std::pair{1U, 0}, {5U, 0}, {5U, 0x400}}) {
+        text.push_back(i_type(0x13, funct3, t2, t1, upper + amount));
+      }
+    }
+  }
+  text.push_back(kUnimp);
+  expect_complete(*execute(make_program(text), make_input(), UINT64_MAX));
+}
+
+// A writer that keeps what is constrained last: of a combination that nobody looks at, a compiler drops the overflow
+// together with the value.
+struct Nothing {
+  void store(r1cs::Width, std::int64_t) {}
+  template <class Value>
+  void term(Tag, Value, std::initializer_list<Value>) {}
+};
+struct KeepingWriter : r1cs::WitnessWriter<PathRow, Nothing> {
+  using WitnessWriter::WitnessWriter;
+  void constrain(std::string_view, Value a, Value b, Value c) { kept = {a, b, c}; }
+  std::array<Value, 3> kept{};
+};
+
+TEST(RowTypes, AShiftsProductMayTakeAll64Bits) {
+  // srl and sra by 0 are products with 2^32.
+  for (const std::uint32_t value : {0x7fffffffU, 0x80000000U, 0xffffffffU}) {
+    const vm::ProgramEntry entry{
+        .pc = 0, .type = RowType::kShiftR, .rd = 1, .rs1 = 2, .rs2 = 3, .target = 4, .f1 = 1, .f2 = 1};
+    vm::Row row{};
+    row.rs1_value = value;
+    row.result = value;
+    Nothing nothing;
+    const PathRow context{entry, row, 1};
+    KeepingWriter writer(context, nothing);
+    describe_shift_r(writer);
+    const auto [a, factor, product] = writer.kept;
+    EXPECT_EQ(a.value(), value);
+    EXPECT_EQ(factor.value(), kTwo32);
+    EXPECT_EQ(static_cast<std::uint64_t>(product.value()), std::uint64_t{value} << 32);
+  }
 }
 
 TEST(RowTypes, OneCycleIsComplete) {
