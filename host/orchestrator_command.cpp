@@ -68,6 +68,7 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
   max_elf_bytes_ = defaults.max_elf_bytes;
   max_input_bytes_ = defaults.max_input_bytes;
   max_jobs_ = defaults.queue.jobs;
+  max_message_bytes_ = rpc::ServerOptions().max_message_bytes;
   max_requests_per_client_ = rpc::ServerOptions().max_requests_per_client;
   ci_max_steps_ = defaults.policy.ci_max_steps;
   heartbeat_ms_ = static_cast<std::uint64_t>(defaults.policy.heartbeat_interval.count());
@@ -96,6 +97,10 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
       ->capture_default_str();
   flags().add_option("--max-elf-bytes", max_elf_bytes_, "refuse larger ELF files")->type_name("N")->capture_default_str();
   flags().add_option("--max-input-bytes", max_input_bytes_, "refuse longer inputs")->type_name("N")->capture_default_str();
+  flags().add_option("--max-message-bytes", max_message_bytes_, "refuse longer messages of requesters and provers")
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{1024}, rpc::ServerOptions().max_message_bytes))
+      ->capture_default_str();
   flags().add_option("--max-jobs", max_jobs_, "refuse requests when so many jobs are open")
       ->type_name("N")
       ->capture_default_str();
@@ -124,6 +129,11 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
+  flags().add_option("--straggler-grace", straggler_grace_,
+                     "a segment that takes this longer than twice its estimate goes to a second prover")
+      ->type_name("TIME")
+      ->check(is_duration)
+      ->capture_default_str();
   flags().add_option("--heartbeat-ms", heartbeat_ms_, "provers silent for three times as long have disappeared")
       ->type_name("N")
       ->check(CLI::Range(10u, 3'600'000u))
@@ -147,6 +157,8 @@ Result<int> OrchestratorCommand::run() const {
   if (!credentials) return unusable("bad-connection", credentials.error());
   server_options.credentials = *credentials;
   server_options.provers_authenticated = !tls_client_ca_.empty();
+  server_options.registration_timeout = std::chrono::milliseconds(heartbeat_ms_);
+  server_options.max_message_bytes = max_message_bytes_;
   server_options.max_requests_per_client = max_requests_per_client_;
   if (!tokens_.empty()) {
     const auto text = read_file(tokens_, std::uint64_t{16} << 20);
@@ -177,6 +189,9 @@ Result<int> OrchestratorCommand::run() const {
 
   dispatch::Options options;
   options.policy.heartbeat_interval = std::chrono::milliseconds(heartbeat_ms_);
+  options.policy.stale_connection = options.policy.heartbeat_interval * 3 / 2;
+  options.policy.reconnect_grace = options.policy.heartbeat_interval / 2;
+  options.policy.straggler_grace = *parse_duration(straggler_grace_);
   options.policy.ci_max_steps = ci_max_steps_;
   options.queue.jobs = max_jobs_;
   options.max_elf_bytes = max_elf_bytes_;
@@ -184,6 +199,7 @@ Result<int> OrchestratorCommand::run() const {
   options.result_ttl = *parse_duration(result_ttl_);
   options.max_job_age = *parse_duration(job_ttl_);
   options.quarantine = *parse_duration(quarantine_);
+  options.max_bundle_bytes = max_message_bytes_;
   options.workers = workers_;
   options.policy.bounds.max_segments = proof_system_.max_segments();
   options.segment_proof_bytes = proof_system_.segment_proof_bytes();

@@ -41,6 +41,8 @@ class OrchestratorCommand final : public Command {
   std::string job_ttl_ = "24h";
   std::string quarantine_ = "24h";
   std::string drain_ = "60s";
+  std::string straggler_grace_ = "30s";
+  std::size_t max_message_bytes_;
   std::uint64_t heartbeat_ms_;
   unsigned workers_ = 1;
 };

@@ -30,6 +30,7 @@ struct ServerOptions {
 
   std::size_t max_requests_per_client = 256;    ///< waiting at the same time
   std::size_t max_streams_per_connection = 512;
+  std::size_t max_message_bytes = std::size_t{512} << 20;  ///< either way
   std::size_t max_source_bytes = std::size_t{1} << 20;
   std::size_t memory_bytes = std::size_t{8} << 30;  ///< that gRPC may use for messages before it slows peers down
   std::chrono::milliseconds registration_timeout{10'000};
