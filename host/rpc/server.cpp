@@ -83,14 +83,18 @@ class Server::State {
   class RequestCall;
   class CompileCall;
   class ProverCall;
-  class Service final : public pb::Orchestrator::CallbackService {
+  // Streams come as bytes: read as messages, a malformed one could not be told from the end of the stream.
+  using ServiceBase = pb::Orchestrator::WithCallbackMethod_RequestProof<
+      pb::Orchestrator::WithCallbackMethod_Compile<
+          pb::Orchestrator::WithRawCallbackMethod_AddProver<pb::Orchestrator::Service>>>;
+  class Service final : public ServiceBase {
    public:
     explicit Service(State& state) : state_(state) {}
     grpc::ServerUnaryReactor* RequestProof(grpc::CallbackServerContext* context, const pb::ProofRequest* request,
                                            pb::ProofResponse* response) override;
     grpc::ServerUnaryReactor* Compile(grpc::CallbackServerContext* context, const pb::CompileRequest* request,
                                       pb::CompileResponse* response) override;
-    grpc::ServerBidiReactor<pb::ProverRequest, pb::ProverResponse>* AddProver(
+    grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AddProver(
         grpc::CallbackServerContext* context) override;
 
    private:
@@ -173,7 +177,6 @@ class Server::State::RequestCall final : public grpc::ServerUnaryReactor,
   }
 
   void OnDone() override {
-    state_.give_back_request_slot(requester_);
     const auto self = std::move(self_);
     state_.leave(self);
   }
@@ -191,6 +194,8 @@ class Server::State::RequestCall final : public grpc::ServerUnaryReactor,
   }
 
   void finish(const grpc::Status& status) {
+    // Before the requester knows, who may ask again at once.
+    state_.give_back_request_slot(requester_);
     state_.count(kRequestProof, status);
     Finish(status);
   }
@@ -315,7 +320,7 @@ grpc::ServerUnaryReactor* Server::State::Service::Compile(grpc::CallbackServerCo
 // --- AddProver
 
 // A prover's stream. The dispatcher may hold it longer than gRPC keeps the call, which ends with OnDone.
-class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::ProverRequest, pb::ProverResponse>,
+class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                                         public dispatch::ProverStream,
                                         public Call,
                                         public std::enable_shared_from_this<ProverCall> {
@@ -332,21 +337,26 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::Prove
                               const auto call = weak.lock();
                               if (expired && call) call->registration_is_late();
                             });
-    StartRead(&in_);
+    StartRead(&in_bytes_);
   }
 
   // --- dispatch::ProverStream
 
   void send(const dispatch::Work& work) override {
-    auto message = std::make_unique<pb::ProverResponse>();
-    pb::ProofRequest& request = *message->mutable_to_prove();
+    pb::ProverResponse message;
+    pb::ProofRequest& request = *message.mutable_to_prove();
     assign(*request.mutable_program()->mutable_rv32i_elf_bytes(), *work.elf);
     assign(*request.mutable_input()->mutable_raw_bytes(), *work.input);
     request.set_step_to_start(static_cast<std::int32_t>(work.range.first_step));
     request.set_steps_to_prove(static_cast<std::int32_t>(work.range.steps));
+    auto bytes = std::make_unique<grpc::ByteBuffer>();
+    bool owned = false;
+    const grpc::Status encoded =
+        grpc::SerializationTraits<pb::ProverResponse>::Serialize(message, bytes.get(), &owned);
+    if (!encoded.ok()) return end(encoded);
     const std::lock_guard lock(mutex_);
     if (ended_) return;
-    next_ = std::move(message);
+    next_ = std::move(bytes);
     write_next();
   }
 
@@ -378,6 +388,10 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::Prove
 
   void OnReadDone(bool ok) override {
     if (!ok) return leave_stream(grpc::Status::OK);
+    if (!grpc::SerializationTraits<pb::ProverRequest>::Deserialize(&in_bytes_, &in_).ok()) {
+      return leave_stream(refusal(grpc::StatusCode::INVALID_ARGUMENT, "a message that is no ProverRequest"));
+    }
+    in_bytes_.Clear();
     switch (in_.contents_case()) {
       case pb::ProverRequest::kRegistration:
         return registered(in_.registration());
@@ -401,7 +415,7 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::Prove
       default:
         return proof(*session);
     }
-    StartRead(&in_);
+    StartRead(&in_bytes_);
   }
 
   void OnWriteDone(bool ok) override {
@@ -484,7 +498,7 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::Prove
                                           {"peer", peer_},
                                           {"estimated_hertz", registration.hertz.value_or(0)}});
     if (gone) return state_.dispatcher_.disconnect(*session);
-    StartRead(&in_);
+    StartRead(&in_bytes_);
   }
 
   bool progress(dispatch::SessionId session, const pb::Progress& message) {
@@ -507,7 +521,7 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::Prove
     in_.Clear();
     state_.dispatcher_.proof(session, std::move(bytes), [self = shared_from_this()] {
       const std::lock_guard lock(self->mutex_);
-      if (!self->ended_) self->StartRead(&self->in_);
+      if (!self->ended_) self->StartRead(&self->in_bytes_);
     });
   }
 
@@ -515,17 +529,18 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<pb::Prove
   const std::string peer_;
   std::shared_ptr<ProverCall> self_;
   grpc::Alarm registration_timer_;
-  pb::ProverRequest in_;  // of the reading reactions
+  grpc::ByteBuffer in_bytes_;  // of the reading reactions, as is
+  pb::ProverRequest in_;
 
   std::mutex mutex_;
   std::optional<dispatch::SessionId> session_;
   std::string prover_;
-  std::unique_ptr<pb::ProverResponse> out_, next_;
+  std::unique_ptr<grpc::ByteBuffer> out_, next_;
   bool writing_ = false;
   bool ended_ = false;
 };
 
-grpc::ServerBidiReactor<pb::ProverRequest, pb::ProverResponse>* Server::State::Service::AddProver(
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Server::State::Service::AddProver(
     grpc::CallbackServerContext* context) {
   const auto call = std::make_shared<ProverCall>(state_, context->peer());
   const bool shown = context->auth_context() != nullptr && context->auth_context()->IsPeerAuthenticated();

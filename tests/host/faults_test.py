@@ -9,7 +9,7 @@ from network import *
 
 class Deaths(NetworkTest):
     def test_worker_goes_on_from_its_checkpoint(self):
-        orchestrator = self.orchestrator("--heartbeat-ms", 1000)
+        orchestrator = self.orchestrator(heartbeat_ms=1000)
         # 4.4 s of proving.
         worker = self.worker(orchestrator.address, hertz=5e4)
         request = self.request(orchestrator.address, start_only=True)
@@ -36,7 +36,7 @@ class Deaths(NetworkTest):
         orchestrator = self.orchestrator()
         worker = self.worker(orchestrator.address, hertz=2e4)
         request = self.request(orchestrator.address, start_only=True)
-        wait_for(lambda: orchestrator.status()["busy_provers"] == 1, "work")
+        wait_for(lambda: "given work" in worker.log(), "work")
         self.assertEqual(worker.end(seconds=5), 0)
         wait_for(lambda: orchestrator.status()["prover_count"] == 0, "its end to be known", seconds=2)
         self.worker(orchestrator.address, hertz=2e6, name="next")
@@ -44,9 +44,9 @@ class Deaths(NetworkTest):
 
     def test_orchestrator_restarts(self):
         orchestrator = self.orchestrator()
-        self.worker(orchestrator.address, hertz=1e5)
+        worker = self.worker(orchestrator.address, hertz=1e5)
         request = self.request(orchestrator.address, start_only=True)
-        wait_for(lambda: orchestrator.status()["busy_provers"] == 1, "work")
+        wait_for(lambda: "given work" in worker.log(), "work")
         orchestrator.kill()
         # The worker goes on meanwhile, and is done before there is an orchestrator again.
         wait_for(lambda: list(self.folder.glob("worker/prover-0/unsent/*")), "the unsent proof")
@@ -58,7 +58,7 @@ class Deaths(NetworkTest):
         orchestrator = self.orchestrator()
         worker = self.worker(orchestrator.address, hertz=2e5)
         request = self.request(orchestrator.address, start_only=True)
-        wait_for(lambda: orchestrator.status()["busy_provers"] == 1, "work")
+        wait_for(lambda: "given work" in worker.log(), "work")
         orchestrator.kill()
         wait_for(lambda: list(self.folder.glob("worker/prover-0/unsent/*")), "the unsent proof")
         worker.kill()
@@ -73,14 +73,14 @@ class Deaths(NetworkTest):
         port = orchestrator.port
         for name in ("one", "two"):
             self.worker(orchestrator.address, hertz=3e5, name=name, state=name)
-        requests = [self.request(orchestrator.address, "--patience", "30s", data=bytes([i]), start_only=True)
+        requests = [self.request(orchestrator.address, "--patience", "30s", data=b"%d" % (990 + i), start_only=True)
                     for i in range(4)]
         for round_ in range(4):
             time.sleep(0.15 + 0.2 * round_)
             orchestrator.kill()
             orchestrator = self.orchestrator(listen=f"127.0.0.1:{port}", name=f"orchestrator-{round_}")
         for request in requests:
-            self.assert_accepted(self.answer(request))
+            self.assert_accepted(self.answer(request), steps=None)
 
 
 class Connections(NetworkTest):
@@ -113,7 +113,7 @@ class Connections(NetworkTest):
         self.assertEqual(orchestrator.counter("provers_lost"), 1)
 
     def test_delayed(self):
-        orchestrator = self.orchestrator("--heartbeat-ms", 1000)
+        orchestrator = self.orchestrator(heartbeat_ms=1000)
         proxy = Proxy(orchestrator.port)
         self.addCleanup(proxy.close)
         self.worker(proxy.address, hertz=1e5)
@@ -140,7 +140,7 @@ class Liars(NetworkTest):
         liar.send_proof(proof)
         code, message = liar.outcome()
         self.assertEqual(code, grpc.StatusCode.PERMISSION_DENIED)
-        self.assertRegex(message, expected)
+        self.assertIn(expected, message)
         wait_for(lambda: orchestrator.counter("proofs_refused") == 1, "the refusal to be counted")
         code, message = Prover(stub, "liar").outcome()
         self.assertEqual(code, grpc.StatusCode.PERMISSION_DENIED)

@@ -80,14 +80,14 @@ class Requests(NetworkTest):
     def test_queue(self):
         orchestrator = self.orchestrator("--max-jobs", 2, "--max-requests-per-client", 3)
         stub = orchestrator.stub()
-        calls = [stub.RequestProof.future(proof_request(data=bytes([i]))) for i in range(2)]
+        calls = [stub.RequestProof.future(proof_request(data=b"%d" % i)) for i in range(2)]
         wait_for(lambda: orchestrator.status()["job_count"] == 2, "two jobs")
         self.assert_refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "2", stub.RequestProof, proof_request(data=b"more"),
                             timeout=10)
-        calls.append(stub.RequestProof.future(proof_request(data=bytes([1]))))
+        calls.append(stub.RequestProof.future(proof_request(data=b"1")))
         wait_for(lambda: orchestrator.status()["waiting_requests"] == 3, "three requests")
         self.assert_refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "requests of .*limit is 3", stub.RequestProof,
-                            proof_request(data=bytes([1])), timeout=10)
+                            proof_request(data=b"1"), timeout=10)
         calls[0].cancel()
         wait_for(lambda: orchestrator.status()["waiting_requests"] == 2, "one went away")
         self.worker(orchestrator.address)
