@@ -13,20 +13,27 @@
 
 #include "host/bench_command.h"
 #include "host/command.h"
+#include "host/configuration.h"
 #include "host/inspect_command.h"
+#include "host/nova_proof_system.h"
+#include "host/orchestrator_command.h"
 #include "host/params_command.h"
 #include "host/prove_command.h"
+#include "host/request_command.h"
 #include "host/run_command.h"
 #include "host/verify_command.h"
+#include "host/worker_command.h"
 
 namespace {
 
 using namespace magnetar::host;
+namespace rpc = magnetar::rpc;
 
 int run_command_line(int argc, char** argv) {
   CLI::App app("Magnetar: executes RV32I programs and proves their executions");
   app.set_version_flag("--version", "magnetar " MAGNETAR_VERSION);
   app.require_subcommand(1);
+  NovaProofSystem proof_system;
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(std::make_unique<RunCommand>(app));
   commands.push_back(std::make_unique<ProveCommand>(app));
@@ -34,6 +41,10 @@ int run_command_line(int argc, char** argv) {
   commands.push_back(std::make_unique<InspectCommand>(app));
   commands.push_back(std::make_unique<ParamsCommand>(app));
   commands.push_back(std::make_unique<BenchCommand>(app));
+  commands.push_back(std::make_unique<OrchestratorCommand>(app, proof_system, rpc::Compile()));
+  commands.push_back(std::make_unique<WorkerCommand>(app, proof_system));
+  commands.push_back(std::make_unique<RequestCommand>(app, proof_system));
+  add_configuration(app);
 
   try {
     app.parse(argc, argv);

@@ -1,0 +1,84 @@
+"""1,000 idle provers and 200 queued requests on one orchestrator, within 500 MiB; a proof of 100 MiB within 2 s."""
+
+import asyncio
+import unittest
+
+from network import *
+
+PROVERS = 1000
+REQUESTS = 200
+# Connections from one process to one port, each with its share of the streams.
+CHANNELS = 50
+MEMORY = 500 << 20
+
+
+class Swarm(NetworkTest):
+    def test_idle_provers_and_queued_requests(self):
+        # Slow heartbeats, as in operation; nobody is lost while the machine is busy with something else.
+        orchestrator = self.orchestrator("--ci-max-steps", 0, heartbeat_ms=10_000)
+
+        async def swarm():
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            channels = [grpc.aio.insecure_channel(orchestrator.address, options) for _ in range(CHANNELS)]
+            stubs = [rpc.OrchestratorStub(channel) for channel in channels]
+            streams = []
+            for i in range(PROVERS):
+                # Of type CI, so that they stay idle whatever is queued.
+                stream = stubs[i % CHANNELS].AddProver()
+                await stream.write(pb.ProverRequest(registration=pb.ProverRequestRegistration(
+                    prover_type=pb.PROVER_TYPE_CI, prover_id=f"prover-{i}", estimated_proof_cycles_hertz=1e4)))
+                streams.append(stream)
+            requests = [asyncio.ensure_future(self.ask(stubs[i % CHANNELS], i)) for i in range(REQUESTS)]
+            loop = asyncio.get_running_loop()
+
+            def all_there():
+                status = orchestrator.status()
+                return status["prover_count"] == PROVERS and status["waiting_requests"] == REQUESTS
+            await loop.run_in_executor(None, wait_for, all_there, "all provers and requests", 90)
+            for _ in range(3):
+                for stream in streams:
+                    await stream.write(pb.ProverRequest(heartbeat=pb.Heartbeat()))
+            await loop.run_in_executor(
+                None, wait_for, lambda: orchestrator.counter("heartbeats") >= 3 * PROVERS, "the heartbeats", 60)
+            self.assertEqual(orchestrator.counter("provers_lost"), 0)
+            idle_memory = orchestrator.peak_memory()
+            # One that works gets through all of it, whoever else is connected.
+            self.worker(orchestrator.address, hertz=1e8)
+            proofs = await asyncio.gather(*requests)
+            self.assertTrue(all(proofs))
+            for stream in streams:
+                stream.cancel()
+            for channel in channels:
+                await channel.close()
+            return idle_memory
+
+        idle_memory = asyncio.run(swarm())
+        memory = orchestrator.peak_memory()
+        print(f"memory: {idle_memory >> 20} MiB with all waiting, {memory >> 20} MiB at most")
+        self.assertLess(memory, MEMORY)
+
+    async def ask(self, stub, i):
+        # No input of fibonacci.elf is like another.
+        return (await stub.RequestProof(proof_request(data=b"%d" % (200 + i)))).proof.nova_bytes
+
+    def test_large_proof(self):
+        orchestrator = self.orchestrator(heartbeat_ms=10_000)
+        stub = orchestrator.stub()
+        prover = Prover(stub, "large")
+        call = stub.RequestProof.future(proof_request())
+        prover.work()
+        os.environ["FAKE_PROOF_BYTES"] = str(100 << 20)
+        try:
+            proof = fake_proof(self.folder, 0, FIBONACCI_STEPS)
+        finally:
+            del os.environ["FAKE_PROOF_BYTES"]
+        start = time.monotonic()
+        prover.send_proof(proof)
+        wait_for(lambda: orchestrator.counter("proofs_accepted") == 1, "the proof")
+        accepted = time.monotonic() - start
+        self.assertGreater(len(call.result(60).proof.nova_bytes), 100 << 20)
+        print(f"a proof of 100 MiB: accepted after {accepted:.1f} s, verification by the fake system and all")
+
+
+if __name__ == "__main__":
+    unittest.main()
