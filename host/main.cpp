@@ -13,6 +13,7 @@
 
 #include "host/bench_command.h"
 #include "host/command.h"
+#include "host/compile_command.h"
 #include "host/inspect_command.h"
 #include "host/params_command.h"
 #include "host/prove_command.h"
@@ -34,6 +35,7 @@ int run_command_line(int argc, char** argv) {
   commands.push_back(std::make_unique<InspectCommand>(app));
   commands.push_back(std::make_unique<ParamsCommand>(app));
   commands.push_back(std::make_unique<BenchCommand>(app));
+  commands.push_back(std::make_unique<CompileCommand>(app));
 
   try {
     app.parse(argc, argv);
