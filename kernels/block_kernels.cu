@@ -100,7 +100,8 @@ struct RowValues {
 
   __device__ E operator[](std::uint32_t variable) const {
     if (variable == 0) return u;
-    if (variable <= shape.stage1) return load(stage1 + shape.first_stage1 + std::uint64_t{variable - 1} * shape.rows + row);
+    if (variable <= shape.stage1)
+      return load(stage1 + shape.first_stage1 + std::uint64_t{variable - 1} * shape.rows + row);
     return load(stage2 + shape.first_stage2 + std::uint64_t{row} * shape.stage2 + (variable - 1 - shape.stage1));
   }
 };

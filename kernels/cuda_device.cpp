@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <type_traits>
 
@@ -20,6 +21,7 @@ namespace {
 using algebra::Fr;
 
 constexpr std::size_t kLanes = 2;
+constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kStagingBytes = std::size_t{4} << 20;
 
 template <class F>
@@ -108,8 +110,9 @@ class Pool {
       idle_.pop_back();
       return {*this, std::move(item)};
     }
+    idle_.reserve(made_ + 1);
     auto item = make();  // may throw, and then is not counted
-    idle_.reserve(++made_);
+    ++made_;
     return {*this, std::move(item)};
   }
 
@@ -148,9 +151,8 @@ class Context {
     // All lanes at once, so that a memory that is too small shows now.
     std::vector<typename Pool<Lane<C>>::Loan> made;
     for (std::size_t i = 0; i < kLanes; ++i) {
-      made.push_back(lanes_.take([&] {
-        return std::make_unique<Lane<C>>(key, multiprocessors, block_stage2, tables.partial_sums());
-      }));
+      made.push_back(lanes_.take(
+          [&] { return std::make_unique<Lane<C>>(key, multiprocessors, block_stage2, tables.partial_sums()); }));
     }
   }
 
@@ -165,9 +167,15 @@ class Context {
     return fresh_.take([&] { return std::make_unique<FreshMemory<F>>(relation, tables.packed_bytes()); });
   }
 
+  /// For a vector of at most the key's size.
+  typename Pool<DeviceArray<Element<P>>>::Loan vector() {
+    activate(ordinal);
+    return vectors_.take([&] { return std::make_unique<DeviceArray<Element<P>>>(key.size()); });
+  }
+
   /// Enqueues the packed stage 1 on its way into `memory`.
   void upload(const device::Stage1<F>& stage1, const FreshMemory<F>& memory, Lane<C>& lane) const {
-    std::byte* const packed = memory.packed.data();
+    Staging::Gather packed(lane.staging, memory.packed.data(), lane.stream);
     if constexpr (kHasBlocks<F>) {
       assert(stage1.blocks.size() == relation.blocks().size());
       auto column = tables.columns().begin();
@@ -176,12 +184,15 @@ class Context {
         for (std::size_t v = 0; v < block.shape->stage1.size(); ++v, ++column) {
           if (block.count == 0) continue;
           assert(stage1.blocks[i]->rows() == block.count);
-          lane.staging.upload(packed + column->offset, stage1.blocks[i]->column(v), lane.stream);
+          packed.fill_to(column->offset);
+          packed.append(stage1.blocks[i]->column(v));
         }
       }
     }
     assert(stage1.own.size() == relation.circuit().stage1.size());
-    lane.staging.upload(packed + tables.own_offset(), bytes_of(stage1.own), lane.stream);
+    packed.fill_to(tables.own_offset());
+    packed.append(bytes_of(stage1.own));
+    packed.finish();
   }
 
   DeviceScalars<C> stage1_scalars(const FreshMemory<F>& memory) const {
@@ -219,7 +230,8 @@ class Context {
 
  private:
   Pool<Lane<C>> lanes_{kLanes};
-  Pool<FreshMemory<F>> fresh_{std::numeric_limits<std::size_t>::max()};
+  Pool<FreshMemory<F>> fresh_{kUnlimited};
+  Pool<DeviceArray<Element<P>>> vectors_{kUnlimited};
 };
 
 /// A segment's challenges, with what its assignments share.
@@ -306,8 +318,7 @@ class CudaFresh final : public device::Fresh<C> {
 
   Affine complete(const r1cs::CircuitValues<F>& values, const Affine& blocks) override {
     const std::size_t offset = context().block_stage2;
-    assert(values.publics.size() == publics_.size() &&
-           values.stage2.size() == context().relation.stage2() - offset);
+    assert(values.publics.size() == publics_.size() && values.stage2.size() == context().relation.stage2() - offset);
     std::copy(values.publics.begin(), values.publics.end(), publics_.begin());
     const auto lane = context().lane();
     Element<P>* const own = memory_->stage2.data() + offset;
@@ -471,8 +482,8 @@ class CudaAccumulator final : public device::Accumulator<C> {
     const DeviceArray<ColumnTask>& tasks = context().tables.column_tasks();
     if (tasks.size() == 0) return;
     const F scaled = r * F::from_u64(2).pow(256);
-    check(fold_columns(fresh.memory().packed.data(), tasks.data(), u32(tasks.size()), to_element(r),
-                       to_element(scaled), stage1_.data(), stream.get()),
+    check(fold_columns(fresh.memory().packed.data(), tasks.data(), u32(tasks.size()), to_element(r), to_element(scaled),
+                       stage1_.data(), stream.get()),
           "fold of stage 1");
   }
 
@@ -498,10 +509,11 @@ class CudaDevice final : public device::Device<C> {
   }
 
   Affine commit(std::span<const F> values) const override {
-    const auto memory = DeviceArray<Element<ScalarParameters<C>>>(values.size());
+    assert(values.size() <= context_->key.size());
+    const auto vector = context_->vector();
     const auto lane = context_->lane();
-    lane->staging.upload(memory.data(), bytes_of(values), lane->stream);
-    return lane->msm.multiply(DeviceScalars<C>::of_elements(memory.data(), values.size()), 0, lane->stream);
+    lane->staging.upload(vector->data(), bytes_of(values), lane->stream);
+    return lane->msm.multiply(DeviceScalars<C>::of_elements(vector->data(), values.size()), 0, lane->stream);
   }
 
   std::unique_ptr<device::Accumulator<C>> start_segment(const r1cs::Challenges<F>& challenges) const override {
@@ -534,10 +546,9 @@ template <class C>
 tl::expected<std::unique_ptr<device::Device<C>>, device::DeviceError> make_cuda_device(
     const r1cs::Relation<typename C::ScalarField>& relation, const commit::CommitmentKey<C>& key,
     const CudaOptions& options) {
-  using F = typename C::ScalarField;
   assert(relation.publics() == 2);
   assert(key.size() >= std::max({relation.stage1(), relation.stage2(), relation.constraints()}));
-  assert(kHasBlocks<F> || relation.blocks().empty());
+  assert(kHasBlocks<typename C::ScalarField> || relation.blocks().empty());
   try {
     return std::make_unique<CudaDevice<C>>(std::make_shared<Context<C>>(relation, key, options));
   } catch (const device::DeviceError& error) {

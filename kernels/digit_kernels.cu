@@ -50,8 +50,7 @@ __device__ SignedMagnitude signed_magnitude(const Element<S>& scalar) {
 }
 
 __device__ SignedMagnitude signed_magnitude(std::int64_t value) {
-  const std::uint64_t bits =
-      value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+  const std::uint64_t bits = value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
   return {{static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)}, value < 0};
 }
 

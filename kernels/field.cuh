@@ -34,18 +34,17 @@ constexpr algebra::U256 power_of_two(int exponent) {
 
 /// Limb `I` of 2^256 mod p, the Montgomery form of 1.
 template <class P, int I>
-inline constexpr std::uint32_t kOne =
-    static_cast<std::uint32_t>(power_of_two<P>(256).limbs[I / 2] >> (32 * (I % 2)));
+inline constexpr std::uint32_t kOne = static_cast<std::uint32_t>(power_of_two<P>(256).limbs[I / 2] >> (32 * (I % 2)));
 
 /// Limb `I` of 2^512 mod p: times an integer taken for a Montgomery form, the integer's Montgomery form.
 template <class P, int I>
-inline constexpr std::uint32_t kSquaredR =
-    static_cast<std::uint32_t>(power_of_two<P>(512).limbs[I / 2] >> (32 * (I % 2)));
+inline constexpr std::uint32_t kSquaredR = static_cast<std::uint32_t>(power_of_two<P>(512).limbs[I / 2] >>
+                                                                      (32 * (I % 2)));
 
 /// Limb `I` of p - 2.
 template <class P, int I>
-inline constexpr std::uint32_t kFermat = static_cast<std::uint32_t>(
-    subtract(P::kModulus, algebra::U256::from_u64(2)).limbs[I / 2] >> (32 * (I % 2)));
+inline constexpr std::uint32_t kFermat =
+    static_cast<std::uint32_t>(subtract(P::kModulus, algebra::U256::from_u64(2)).limbs[I / 2] >> (32 * (I % 2)));
 
 }  // namespace constants
 
@@ -145,8 +144,8 @@ __device__ __forceinline__ Element<P> operator-(const Element<P>& a, const Eleme
       "addc.cc.u32 %5, %5, %13;\n\t"
       "addc.cc.u32 %6, %6, %14;\n\t"
       "addc.u32 %7, %7, %15;"
-      : "+&r"(d.limbs[0]), "+&r"(d.limbs[1]), "+&r"(d.limbs[2]), "+&r"(d.limbs[3]), "+&r"(d.limbs[4]), "+&r"(d.limbs[5]),
-        "+&r"(d.limbs[6]), "+&r"(d.limbs[7])
+      : "+&r"(d.limbs[0]), "+&r"(d.limbs[1]), "+&r"(d.limbs[2]), "+&r"(d.limbs[3]), "+&r"(d.limbs[4]),
+        "+&r"(d.limbs[5]), "+&r"(d.limbs[6]), "+&r"(d.limbs[7])
       : "r"(borrow & kModulus<P, 0>), "r"(borrow & kModulus<P, 1>), "r"(borrow & kModulus<P, 2>),
         "r"(borrow & kModulus<P, 3>), "r"(borrow & kModulus<P, 4>), "r"(borrow & kModulus<P, 5>),
         "r"(borrow & kModulus<P, 6>), "r"(borrow & kModulus<P, 7>));
@@ -202,9 +201,8 @@ __device__ __forceinline__ void add_row(std::uint32_t (&target)[8], std::uint32_
 }
 
 /// target += a0, a2, a4, a6 times b, where no carry can leave the array.
-__device__ __forceinline__ void add_last_row(std::uint32_t (&target)[8], const std::uint32_t a0,
-                                             const std::uint32_t a2, const std::uint32_t a4, const std::uint32_t a6,
-                                             const std::uint32_t b) {
+__device__ __forceinline__ void add_last_row(std::uint32_t (&target)[8], const std::uint32_t a0, const std::uint32_t a2,
+                                             const std::uint32_t a4, const std::uint32_t a6, const std::uint32_t b) {
   asm("mad.lo.cc.u32 %0, %8, %12, %0;\n\t"
       "madc.hi.cc.u32 %1, %8, %12, %1;\n\t"
       "madc.lo.cc.u32 %2, %9, %12, %2;\n\t"
@@ -232,8 +230,8 @@ __device__ __forceinline__ void shift_and_add_row(std::uint32_t& even0, std::uin
       "madc.hi.cc.u32 %6, %11, %13, %8;\n\t"
       "madc.lo.cc.u32 %7, %12, %13, 0;\n\t"
       "madc.hi.u32 %8, %12, %13, 0;"
-      : "+&r"(even0), "+&r"(odd[0]), "+&r"(odd[1]), "+&r"(odd[2]), "+&r"(odd[3]), "+&r"(odd[4]), "+&r"(odd[5]), "+&r"(odd[6]),
-        "+&r"(odd[7])
+      : "+&r"(even0), "+&r"(odd[0]), "+&r"(odd[1]), "+&r"(odd[2]), "+&r"(odd[3]), "+&r"(odd[4]), "+&r"(odd[5]),
+        "+&r"(odd[6]), "+&r"(odd[7])
       : "r"(a1), "r"(a3), "r"(a5), "r"(a7), "r"(b));
 }
 
@@ -247,8 +245,8 @@ __device__ __forceinline__ void shift(std::uint32_t& even0, std::uint32_t (&odd)
       "addc.cc.u32 %5, %7, 0;\n\t"
       "addc.cc.u32 %6, %8, 0;\n\t"
       "addc.u32 %7, 0, 0;"
-      : "+&r"(even0), "+&r"(odd[0]), "+&r"(odd[1]), "+&r"(odd[2]), "+&r"(odd[3]), "+&r"(odd[4]), "+&r"(odd[5]), "+&r"(odd[6]),
-        "+&r"(odd[7]));
+      : "+&r"(even0), "+&r"(odd[0]), "+&r"(odd[1]), "+&r"(odd[2]), "+&r"(odd[3]), "+&r"(odd[4]), "+&r"(odd[5]),
+        "+&r"(odd[6]), "+&r"(odd[7]));
   odd[7] = 0;
 }
 

@@ -63,8 +63,9 @@ DeviceKey<C>::DeviceKey(const commit::CommitmentKey<C>& key, std::size_t table_b
     const auto count = static_cast<std::uint32_t>(std::min(chunk, size_ - begin));
     for (std::size_t table = 1; table < tables_.tables; ++table) {
       Point* const to = points_.data() + table * size_ + begin;
-      check(double_repeatedly<P>(to - size_, count, tables_.stride, multiples.data(), denominators.data(), stream.get()),
-            "doubling of generators");
+      check(
+          double_repeatedly<P>(to - size_, count, tables_.stride, multiples.data(), denominators.data(), stream.get()),
+          "doubling of generators");
       check(invert<P>(denominators.data(), count, scratch.data(), has_zero.data(), stream.get()),
             "inversion of denominators");
       check(normalize<P>(multiples.data(), denominators.data(), count, to, stream.get()), "affine multiples");
@@ -141,21 +142,21 @@ algebra::AffinePoint<C> Msm<C>::multiply(const DeviceScalars<C>& scalars, std::s
 
   // Sorted by bucket, they form runs.
   SortBuffers sorted{{keys_[0].data(), keys_[1].data()}, {values_[0].data(), values_[1].data()}};
-  const int key_bits = std::max(1, std::bit_width(plan.buckets() - 1));
+  const int key_bits = static_cast<int>(std::max(1U, std::bit_width(plan.buckets() - 1)));
   check(sort_pairs(scratch_.data(), scratch_bytes_, sorted, entries, key_bits, stream.get()), "sort of entries");
   const auto runs = static_cast<std::uint32_t>(std::min<std::size_t>(entries, plan.buckets()));
   clear(run_lengths_.data(), (runs + 1) * sizeof(std::uint32_t), stream);
   check(find_runs(scratch_.data(), scratch_bytes_, sorted.keys[sorted.current], entries, run_keys_.data(),
                   run_lengths_.data(), run_count_.data(), stream.get()),
         "runs of entries");
-  check(exclusive_sum(scratch_.data(), scratch_bytes_, run_lengths_.data(), run_offsets_.data(), runs + 1,
-                      stream.get()),
-        "sum of runs");
+  check(
+      exclusive_sum(scratch_.data(), scratch_bytes_, run_lengths_.data(), run_offsets_.data(), runs + 1, stream.get()),
+      "sum of runs");
 
   // Each run is summed up by one or more tasks, whose sums are combined until one is left of each run.
   const std::size_t threads = multiprocessors_ * kThreadsPerMultiprocessor;
-  auto task_size = static_cast<std::uint32_t>(
-      std::clamp((entries + threads - 1) / threads, kMinTaskSize, kMaxTaskSize));
+  auto task_size =
+      static_cast<std::uint32_t>(std::clamp((entries + threads - 1) / threads, kMinTaskSize, kMaxTaskSize));
   unsigned current = 0;
   std::uint32_t tasks = plan_tasks(run_lengths_.data(), runs, task_size, task_offsets_[0], stream);
   check(accumulate<P>(key_.points(), sorted.values[sorted.current],

@@ -23,8 +23,8 @@ using ScalarParameters = typename C::ScalarField::Parameters;
 template <class C>
 class DeviceKey {
  public:
-  /// Takes the generators of `key`; at most `table_bytes` for them and their multiples, 64 bytes a point, but at least the
-  /// generators themselves. Some 254 doublings a generator, once.
+  /// Takes the generators of `key`; at most `table_bytes` for them and their multiples, 64 bytes a point, but at least
+  /// the generators themselves. Some 254 doublings a generator, once.
   DeviceKey(const commit::CommitmentKey<C>& key, std::size_t table_bytes, const Stream& stream);
 
   std::size_t size() const { return size_; }

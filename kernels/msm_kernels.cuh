@@ -100,8 +100,7 @@ __global__ void __launch_bounds__(kBlockThreads)
 }
 
 template <class P>
-__global__ void __launch_bounds__(kBlockThreads)
-    combine_kernel(const Xyzz<P>* partial, RunTasks runs, Xyzz<P>* sums) {
+__global__ void __launch_bounds__(kBlockThreads) combine_kernel(const Xyzz<P>* partial, RunTasks runs, Xyzz<P>* sums) {
   const std::uint32_t task = blockIdx.x * kBlockThreads + threadIdx.x;
   if (task >= runs.tasks) return;
   const Range range = range_of(runs, task);
@@ -247,15 +246,15 @@ cudaError_t normalize(const Xyzz<P>* points, const Element<P>* inverses, std::ui
   return cudaGetLastError();
 }
 
-#define MAGNETAR_MSM_KERNELS(P)                                                                                       \
-  template cudaError_t accumulate(const Affine<P>*, const std::uint32_t*, const RunTasks&, Xyzz<P>*, cudaStream_t);   \
-  template cudaError_t combine(const Xyzz<P>*, const RunTasks&, Xyzz<P>*, cudaStream_t);                              \
-  template cudaError_t scatter(const Xyzz<P>*, const std::uint32_t*, const std::uint32_t*, std::uint32_t, Xyzz<P>*,   \
-                               cudaStream_t);                                                                         \
-  template cudaError_t weigh(const Xyzz<P>*, std::uint32_t, std::uint32_t, std::uint32_t, Xyzz<P>*, cudaStream_t);    \
-  template cudaError_t add_up(const Xyzz<P>*, std::uint32_t, std::uint32_t, std::uint32_t, Xyzz<P>*, cudaStream_t);   \
-  template cudaError_t double_repeatedly(const Affine<P>*, std::uint32_t, std::uint32_t, Xyzz<P>*, Element<P>*,       \
-                                         cudaStream_t);                                                               \
+#define MAGNETAR_MSM_KERNELS(P)                                                                                     \
+  template cudaError_t accumulate(const Affine<P>*, const std::uint32_t*, const RunTasks&, Xyzz<P>*, cudaStream_t); \
+  template cudaError_t combine(const Xyzz<P>*, const RunTasks&, Xyzz<P>*, cudaStream_t);                            \
+  template cudaError_t scatter(const Xyzz<P>*, const std::uint32_t*, const std::uint32_t*, std::uint32_t, Xyzz<P>*, \
+                               cudaStream_t);                                                                       \
+  template cudaError_t weigh(const Xyzz<P>*, std::uint32_t, std::uint32_t, std::uint32_t, Xyzz<P>*, cudaStream_t);  \
+  template cudaError_t add_up(const Xyzz<P>*, std::uint32_t, std::uint32_t, std::uint32_t, Xyzz<P>*, cudaStream_t); \
+  template cudaError_t double_repeatedly(const Affine<P>*, std::uint32_t, std::uint32_t, Xyzz<P>*, Element<P>*,     \
+                                         cudaStream_t);                                                             \
   template cudaError_t normalize(const Xyzz<P>*, const Element<P>*, std::uint32_t, Affine<P>*, cudaStream_t)
 
 }  // namespace magnetar::kernels

@@ -66,7 +66,7 @@ struct WindowPlan {
   std::uint32_t stride;
   std::uint32_t tables;
   std::uint32_t pieces;
-  std::uint32_t bucket_bits;         ///< each piece has 2^bucket_bits buckets, for the widest window
+  std::uint32_t bucket_bits;  ///< each piece has 2^bucket_bits buckets, for the widest window
   std::uint8_t begin[kMaxPieces + 1];
   std::uint32_t offset[8];  ///< makes digits of windows signed: Σ (2^(width-1) - 1)·2^position
 

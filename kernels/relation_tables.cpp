@@ -51,8 +51,8 @@ Storage storage_of(r1cs::Width width) {
 
 void add_column_tasks(std::vector<ColumnTask>& tasks, const Column& column, std::size_t value_bytes) {
   for (std::uint32_t row = 0; row < column.count; row += kBlockThreads) {
-    tasks.push_back({column.offset + row * value_bytes, column.first + row,
-                     std::min(kBlockThreads, column.count - row), column.type});
+    tasks.push_back({column.offset + row * value_bytes, column.first + row, std::min(kBlockThreads, column.count - row),
+                     column.type});
   }
 }
 
@@ -175,8 +175,7 @@ void RelationTables<F>::lay_out_circuit(const r1cs::Relation<F>& relation, const
   using Key = std::tuple<Symbol, std::array<std::uint64_t, 4>>;
   std::map<Key, std::uint32_t> index;
   const auto intern = [&](Symbol symbol, const F& factor) {
-    const auto [known, fresh] =
-        index.try_emplace(Key{symbol, factor.montgomery().limbs}, u32(coefficients_.size()));
+    const auto [known, fresh] = index.try_emplace(Key{symbol, factor.montgomery().limbs}, u32(coefficients_.size()));
     if (fresh) coefficients_.push_back({symbol, factor});
     return known->second;
   };
@@ -211,8 +210,7 @@ void RelationTables<F>::lay_out_circuit(const r1cs::Relation<F>& relation, const
     add(2, row, constraints[row].c);
   }
   // Neighbouring threads then have equally much to do.
-  std::ranges::stable_sort(pieces, std::greater<>(),
-                           [](const CircuitPiece& piece) { return piece.end - piece.begin; });
+  std::ranges::stable_sort(pieces, std::greater<>(), [](const CircuitPiece& piece) { return piece.end - piece.begin; });
   circuit_terms_ = to_device<CircuitTerm>(terms, stream);
   circuit_pieces_ = to_device<CircuitPiece>(pieces, stream);
   circuit_sums_ = to_device<CircuitSum>(sums, stream);
@@ -240,7 +238,8 @@ template <class F>
 std::vector<F> RelationTables<F>::challenge_values(const r1cs::Challenges<F>& challenges) const {
   std::array<F, kSymbols> symbols;
   symbols[0] = F::one();
-  for (std::size_t power = 1; power <= Symbol::kMaxPower; ++power) symbols[power] = symbols[power - 1] * challenges.beta;
+  for (std::size_t power = 1; power <= Symbol::kMaxPower; ++power)
+    symbols[power] = symbols[power - 1] * challenges.beta;
   symbols[Symbol::gamma().code()] = challenges.gamma;
   std::vector<F> values(symbols.begin(), symbols.end());
   const F scale = F::from_u64(2).pow(256);

@@ -21,8 +21,8 @@ void check(cudaError_t status, std::string_view call) {
   int device = 0;
   std::string where = "CUDA";
   if (cudaGetDevice(&device) == cudaSuccess) where = fmt::format("CUDA device {}", device);
-  throw device::DeviceError(kind, fmt::format("{}: {}: {} ({})", where, call, cudaGetErrorString(status),
-                                              cudaGetErrorName(status)));
+  throw device::DeviceError(
+      kind, fmt::format("{}: {}: {} ({})", where, call, cudaGetErrorString(status), cudaGetErrorName(status)));
 }
 
 void activate(int device) {
@@ -74,19 +74,47 @@ PinnedMemory::~PinnedMemory() {
 }
 
 void Staging::upload(void* to, std::span<const std::byte> from, const Stream& stream) {
-  auto* target = static_cast<std::byte*>(to);
-  while (!from.empty()) {
-    const PinnedMemory& buffer = buffers_[next_];
-    const std::size_t bytes = std::min(from.size(), buffer.size());
-    sent_[next_].wait();
-    std::memcpy(buffer.data(), from.data(), bytes);
-    check(cudaMemcpyAsync(target, buffer.data(), bytes, cudaMemcpyHostToDevice, stream.get()),
-          "cudaMemcpyAsync to the device");
-    sent_[next_].record(stream);
-    next_ ^= 1;
-    target += bytes;
-    from = from.subspan(bytes);
+  Gather gather(*this, to, stream);
+  gather.append(from);
+  gather.finish();
+}
+
+void Staging::Gather::append(std::span<const std::byte> part) {
+  while (!part.empty()) {
+    reserve();
+    const PinnedMemory& buffer = staging_.buffers_[staging_.next_];
+    const std::size_t bytes = std::min(part.size(), buffer.size() - used_);
+    std::memcpy(buffer.data() + used_, part.data(), bytes);
+    used_ += bytes;
+    part = part.subspan(bytes);
   }
+}
+
+void Staging::Gather::fill_to(std::size_t offset) {
+  while (sent_ + used_ < offset) {
+    reserve();
+    const PinnedMemory& buffer = staging_.buffers_[staging_.next_];
+    const std::size_t bytes = std::min(offset - sent_ - used_, buffer.size() - used_);
+    std::memset(buffer.data() + used_, 0, bytes);
+    used_ += bytes;
+  }
+}
+
+/// Makes room in the buffer at hand.
+void Staging::Gather::reserve() {
+  if (used_ == staging_.buffers_[staging_.next_].size()) finish();
+  if (used_ == 0) staging_.sent_[staging_.next_].wait();
+}
+
+void Staging::Gather::finish() {
+  if (used_ == 0) return;
+  check(cudaMemcpyAsync(to_ + sent_, staging_.buffers_[staging_.next_].data(), used_, cudaMemcpyHostToDevice,
+                        stream_.get()),
+        "cudaMemcpyAsync to the device");
+  staging_.sent_[staging_.next_].record(stream_);
+  staging_.next_ ^= 1;
+  sent_ += used_;
+  used_ = 0;
 }
 
 void copy_on_device(void* to, const void* from, std::size_t bytes, const Stream& stream) {

@@ -11,8 +11,8 @@
 
 namespace magnetar::kernels {
 
-// Owners of what the CUDA runtime hands out. Every call is checked: a failure is thrown as device::DeviceError and names
-// the call and the device. Destructors ignore errors, since a device that was lost has nothing left to free.
+// Owners of what the CUDA runtime hands out. Every call is checked: a failure is thrown as device::DeviceError and
+// names the call and the device. Destructors ignore errors, since a device that was lost has nothing left to free.
 
 /// Throws device::DeviceError if `status` is an error of `call`, a runtime call or the launch of a kernel.
 void check(cudaError_t status, std::string_view call);
@@ -106,8 +106,29 @@ class Staging {
  public:
   explicit Staging(std::size_t bytes_each) : buffers_{PinnedMemory(bytes_each), PinnedMemory(bytes_each)} {}
 
-  /// Enqueues the copy; `from` may change when this returns.
+  /// Enqueues a copy; `from` may change when this returns.
   void upload(void* to, std::span<const std::byte> from, const Stream& stream);
+
+  /// One copy that is gathered from many parts, to consecutive addresses. What is left is enqueued by finish().
+  class Gather {
+   public:
+    Gather(Staging& staging, void* to, const Stream& stream)
+        : staging_(staging), to_(static_cast<std::byte*>(to)), stream_(stream) {}
+
+    void append(std::span<const std::byte> part);
+    /// Appends zeros up to a distance from the beginning.
+    void fill_to(std::size_t offset);
+    void finish();
+
+   private:
+    void reserve();
+
+    Staging& staging_;
+    std::byte* to_;
+    const Stream& stream_;
+    std::size_t sent_ = 0;  // bytes enqueued
+    std::size_t used_ = 0;  // bytes in the buffer at hand
+  };
 
  private:
   PinnedMemory buffers_[2];

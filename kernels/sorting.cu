@@ -1,9 +1,9 @@
-#include "kernels/sorting.h"
-
 #include <algorithm>
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_run_length_encode.cuh>
 #include <cub/device/device_scan.cuh>
+
+#include "kernels/sorting.h"
 
 namespace magnetar::kernels {
 

@@ -46,8 +46,7 @@ __global__ void __launch_bounds__(kBlockThreads)
   }
   const std::int64_t value = packed_integer(values, task.type, threadIdx.x);
   const bool negative = value < 0;
-  const std::uint64_t magnitude =
-      negative ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+  const std::uint64_t magnitude = negative ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
   const Element<P> integer = {{static_cast<std::uint32_t>(magnitude), static_cast<std::uint32_t>(magnitude >> 32)}};
   const Element<P> product = integer * scaled_r;
   store(at, negative ? load(at) - product : load(at) + product);
@@ -255,17 +254,17 @@ cudaError_t multiply_elements(const Element<P>* a, const Element<P>* b, Element<
   return cudaGetLastError();
 }
 
-#define MAGNETAR_VECTOR_KERNELS(P)                                                                                    \
-  template cudaError_t cross_term(const ProductsView<P>&, const ProductsView<P>&, const Element<P>&, Element<P>*,     \
-                                  std::uint32_t, cudaStream_t);                                                       \
-  template cudaError_t fold_vectors(const std::array<FoldVector<P>, 5>&, const Element<P>&, cudaStream_t);            \
-  template cudaError_t fold_columns(const std::byte*, const ColumnTask*, std::uint32_t, const Element<P>&,            \
-                                    const Element<P>&, Element<P>*, cudaStream_t);                                    \
-  template cudaError_t invert(Element<P>*, std::uint32_t, Element<P>*, std::uint32_t*, cudaStream_t);                 \
-  template cudaError_t sum_elements(const Element<P>*, std::uint32_t, Element<P>*, cudaStream_t);                     \
-  template cudaError_t circuit_products(const CircuitView&, const AssignmentView<P>&, const ChallengesView<P>&,       \
-                                        std::uint32_t, const ProductsView<P>&, Element<P>*, cudaStream_t);            \
-  template cudaError_t multiply_elements(const Element<P>*, const Element<P>*, Element<P>*, std::uint32_t,            \
+#define MAGNETAR_VECTOR_KERNELS(P)                                                                                \
+  template cudaError_t cross_term(const ProductsView<P>&, const ProductsView<P>&, const Element<P>&, Element<P>*, \
+                                  std::uint32_t, cudaStream_t);                                                   \
+  template cudaError_t fold_vectors(const std::array<FoldVector<P>, 5>&, const Element<P>&, cudaStream_t);        \
+  template cudaError_t fold_columns(const std::byte*, const ColumnTask*, std::uint32_t, const Element<P>&,        \
+                                    const Element<P>&, Element<P>*, cudaStream_t);                                \
+  template cudaError_t invert(Element<P>*, std::uint32_t, Element<P>*, std::uint32_t*, cudaStream_t);             \
+  template cudaError_t sum_elements(const Element<P>*, std::uint32_t, Element<P>*, cudaStream_t);                 \
+  template cudaError_t circuit_products(const CircuitView&, const AssignmentView<P>&, const ChallengesView<P>&,   \
+                                        std::uint32_t, const ProductsView<P>&, Element<P>*, cudaStream_t);        \
+  template cudaError_t multiply_elements(const Element<P>*, const Element<P>*, Element<P>*, std::uint32_t,        \
                                          std::uint32_t, cudaStream_t)
 
 }  // namespace magnetar::kernels

@@ -24,7 +24,8 @@ template <class P>
 cudaError_t fold_columns(const std::byte* packed, const ColumnTask* tasks, std::uint32_t task_count,
                          const Element<P>& r, const Element<P>& scaled_r, Element<P>* target, cudaStream_t stream);
 
-/// Replaces `count` elements by their inverses, zeros by zero, in which case *has_zero becomes 1. `scratch` has as many.
+/// Replaces `count` elements by their inverses, zeros by zero, in which case *has_zero becomes 1. `scratch` has as
+/// many.
 template <class P>
 cudaError_t invert(Element<P>* elements, std::uint32_t count, Element<P>* scratch, std::uint32_t* has_zero,
                    cudaStream_t stream);
