@@ -12,6 +12,7 @@ namespace magnetar::kernels {
 namespace {
 
 std::string reason;
+bool emulated = false;
 
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
@@ -24,6 +25,7 @@ void find_gpu(char** argv) {
   const std::string library_path = environment("LD_LIBRARY_PATH");
   const auto gpus = list_gpus();
   if (gpus) {
+    emulated = gpus->front().name.starts_with("Emulated");
     std::fprintf(stderr, "CUDA tests run on %s\n", gpus->front().name.c_str());
     return;
   }
@@ -48,6 +50,10 @@ void find_gpu(char** argv) {
 
 const std::string& no_gpu() {
   return reason;
+}
+
+bool is_emulated() {
+  return emulated;
 }
 
 }  // namespace magnetar::kernels

@@ -14,6 +14,9 @@ void find_gpu(char** argv);
 /// Why the CUDA tests cannot run; empty if they can.
 const std::string& no_gpu();
 
+/// Whether the GPU is emulated.
+bool is_emulated();
+
 }  // namespace magnetar::kernels
 
 /// Skips a test, with the reason, where there is no GPU.
