@@ -24,7 +24,7 @@ TEST(GpuZkvm, ProofOfAnExecutionAtSize16IsTheCpus) {
   MAGNETAR_NEEDS_GPU();
   const auto subject = Subject::load(read_guest("fibonacci"), std::make_shared<const std::vector<std::byte>>());
   ASSERT_TRUE(subject);
-  const auto plan = plan_segment(*subject, {0, 3}, {16, {}});
+  const auto plan = plan_segment(*subject, {0, 7}, {16, {}});
   ASSERT_TRUE(plan) << plan.error().message;
   ParameterStore store(std::filesystem::path(testing::TempDir()) / "magnetar-gpu-zkvm");
   const auto parameters = store.parameters(plan->statement.layout);
