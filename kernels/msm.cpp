@@ -21,8 +21,9 @@ constexpr std::uint32_t kMinSegmentBits = 2;
 constexpr std::size_t kSegmentsPerMultiprocessor = 128;
 /// Generators whose multiples are computed at once.
 constexpr std::size_t kTableChunk = std::size_t{1} << 16;
-/// Blocks that add up the segments of a piece, each to one sum, if there are many.
+/// Blocks that add up the segments of a piece at most, and what a thread of theirs adds up before there are more.
 constexpr std::uint32_t kAddUpBlocks = 32;
+constexpr std::uint32_t kSegmentsPerThread = 2;
 
 std::size_t most_tasks(const PlanLimits& limits, unsigned multiprocessors) {
   const std::size_t threads = std::max(multiprocessors * kThreadsPerMultiprocessor, limits.entries / kMaxTaskSize);
@@ -192,7 +193,7 @@ algebra::AffinePoint<C> Msm<C>::multiply(const DeviceScalars<C>& scalars, std::s
   Xyzz<P>* const segment_sums = piece_sums_.data();
   check(weigh<P>(buckets_.data(), plan.pieces, plan.bucket_bits, segment_bits, segment_sums, stream.get()),
         "weighing of buckets");
-  const std::uint32_t blocks = segments > 16 * kBlockThreads ? kAddUpBlocks : 1;
+  const std::uint32_t blocks = std::clamp(segments / (kSegmentsPerThread * kBlockThreads), 1U, kAddUpBlocks);
   Xyzz<P>* sums = segment_sums + std::size_t{plan.pieces} * segments;
   check(add_up<P>(segment_sums, segments, plan.pieces, blocks, sums, stream.get()), "sums of pieces");
   if (blocks > 1) {
