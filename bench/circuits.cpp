@@ -1,6 +1,7 @@
 // From a trace to satisfied fold steps of 2^17: placement, both stages of the witness and the matrices' products, on as
 // many threads as there are processors. Items are cycles; the counters are per cycle, with refreshes, rows of
-// microcode, and unused rows, but without recursion.
+// microcode, and unused rows, but without recursion. `stage1_<width>` counts stage-1 variables by the width that the
+// circuits declare; `waste` is the share of constraints that belong to unused rows.
 
 #include <benchmark/benchmark.h>
 #include <tbb/parallel_for.h>
@@ -8,6 +9,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "engine/r1cs/products.h"
@@ -65,6 +68,23 @@ class Prover {
   std::vector<Results> results_;
 };
 
+std::string width_class(r1cs::Width width) {
+  switch (width) {
+    case r1cs::Width::kBit:
+      return "bits";
+    case r1cs::Width::k8:
+    case r1cs::Width::k16:
+      return "16";
+    case r1cs::Width::k32:
+      return "32";
+    case r1cs::Width::kSigned64:
+      return "64";
+    case r1cs::Width::kField:
+      break;
+  }
+  return "full";
+}
+
 PerType count_rows(const bench::Guest& guest) {
   PerType counts{};
   vm::Machine machine(guest.program, guest.input);
@@ -85,6 +105,7 @@ void circuits(benchmark::State& state, const bench::Guest& guest) {
   Prover prover(quotas);
   std::uint64_t cycles = 0;
   std::uint64_t steps = 0;
+  double used_constraints = 0;
   double stage1_seconds = 0;
   double stage2_seconds = 0;
   for (auto _ : state) {
@@ -104,6 +125,10 @@ void circuits(benchmark::State& state, const bench::Guest& guest) {
         if (!prover.solve(columns)) state.SkipWithError("a denominator is zero");
         stage2_seconds += since(start);
         ++steps;
+        for (std::size_t i = 0; i < quotas.size(); ++i) {
+          const auto constraints = static_cast<double>(row_types().templates[i].constraints.size());
+          used_constraints += constraints * static_cast<double>(rows->size(static_cast<vm::RowType>(i)));
+        }
       }
     }
     cycles += machine.cycle();
@@ -116,6 +141,16 @@ void circuits(benchmark::State& state, const bench::Guest& guest) {
   state.counters["constraints_per_cycle"] = per_cycle(all.constraints - kRecursionConstraints);
   state.counters["stage1_per_cycle"] = per_cycle(all.stage1);
   state.counters["stage2_per_cycle"] = per_cycle(all.stage2 - kRecursionVariables);
+  std::map<std::string, std::size_t> widths;
+  for (std::size_t i = 0; i < quotas.size(); ++i) {
+    for (const r1cs::Variable& variable : row_types().templates[i].stage1) {
+      widths[width_class(variable.width)] += quotas[i];
+    }
+  }
+  for (const auto& [width, count] : widths) state.counters["stage1_" + width] = per_cycle(count);
+  const auto all_constraints = static_cast<double>((all.constraints - kRecursionConstraints) * steps);
+  state.counters["waste"] = 1 - used_constraints / all_constraints;
+  state.counters["fold_steps"] = static_cast<double>(steps) / static_cast<double>(state.iterations());
   state.counters["stage1_ns_per_cycle"] = 1e9 * stage1_seconds / static_cast<double>(cycles);
   state.counters["stage2_ns_per_cycle"] = 1e9 * stage2_seconds / static_cast<double>(cycles);
 }

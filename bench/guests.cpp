@@ -14,8 +14,10 @@ std::vector<Guest> guests() {
     if (entry.path().extension() != ".elf") continue;
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string content(std::istreambuf_iterator<char>(file), {});
+    const auto bytes = std::as_bytes(std::span(content));
     Guest guest{.name = entry.path().stem(),
-                .program = vm::Program::load(std::as_bytes(std::span(content))).value(),
+                .elf = {bytes.begin(), bytes.end()},
+                .program = vm::Program::load(bytes).value(),
                 .input = {}};
     auto input = std::make_shared<std::vector<std::byte>>();
     if (guest.name == "sha256" || guest.name == "keccak256" || guest.name == "wordcount") {

@@ -179,6 +179,9 @@ void step(benchmark::State& state, unsigned log_size) {
   state.counters["cycles_per_step"] = static_cast<double>(s.cycles) / steps;
   state.counters["cycles_per_second"] = static_cast<double>(s.cycles) * static_cast<double>(state.iterations()) / all;
   state.counters["constraints"] = static_cast<double>(s.circuits.primary().constraints());
+  state.counters["stage1"] = static_cast<double>(s.circuits.primary().stage1());
+  state.counters["stage2"] = static_cast<double>(s.circuits.primary().stage2());
+  state.counters["secondary_constraints"] = static_cast<double>(s.circuits.secondary().constraints());
 }
 
 void verification(benchmark::State& state, unsigned log_size) {

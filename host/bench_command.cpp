@@ -28,14 +28,15 @@ BenchCommand::BenchCommand(CLI::App& app)
 Result<int> BenchCommand::run() const {
   const auto preset = proving_.preset();
   if (!preset) return tl::unexpected(preset.error());
-  if (const auto device = proving_.check_device(); !device) return tl::unexpected(device.error());
+  const auto device = proving_.choose_device();
+  if (!device) return tl::unexpected(device.error());
   catch_interrupts();
   const auto threads = proving_.limit_threads();
   const auto store = cache_.open();
   store->keys(preset->log_size);
 
   ProgressBar bar(!json());
-  const auto speeds = measure_speed(*store, *preset, seconds_, [&] {
+  const auto speeds = measure_speed(*store, *preset, *device, seconds_, [&] {
     bar.update("bench", 0, "proving built-in programs");
     return !interrupted();
   });
@@ -57,10 +58,10 @@ Result<int> BenchCommand::run() const {
   }
   const double rate = static_cast<double>(cycles) / seconds;
   if (json()) {
-    const nlohmann::json object = {
-        {"cycles_per_second", rate},         {"programs", programs}, {"phases", phases.to_json()},
-        {"params", preset->name()},          {"device", "cpu"},      {"seconds", seconds},
-        {"peak_rss_bytes", peak_rss_bytes()}};
+    const nlohmann::json object = {{"cycles_per_second", rate},         {"programs", programs},
+                                   {"phases", phases.to_json()},        {"params", preset->name()},
+                                   {"device", device->name()},          {"seconds", seconds},
+                                   {"peak_rss_bytes", peak_rss_bytes()}};
     if (auto printed = print_json(object); !printed) return tl::unexpected(printed.error());
     return kDone;
   }
@@ -68,8 +69,8 @@ Result<int> BenchCommand::run() const {
     fmt::print("{:<12} {:>9} cycles {:>4} fold steps {:>7.2f} s {:>9.0f} cycles/s\n", speed.program, speed.cycles,
                speed.fold_steps, speed.seconds, static_cast<double>(speed.cycles) / speed.seconds);
   }
-  fmt::print("{:<12} {:>9} cycles {:>23.2f} s {:>9.0f} cycles/s, {} on cpu\n", "all", cycles, seconds, rate,
-             preset->name());
+  fmt::print("{:<12} {:>9} cycles {:>23.2f} s {:>9.0f} cycles/s, {} on {}\n", "all", cycles, seconds, rate,
+             preset->name(), device->name());
   return kDone;
 }
 

@@ -13,6 +13,7 @@
 
 #include "host/bench_command.h"
 #include "host/command.h"
+#include "host/compile_command.h"
 #include "host/configuration.h"
 #include "host/inspect_command.h"
 #include "host/nova_proof_system.h"
@@ -44,6 +45,7 @@ int run_command_line(int argc, char** argv) {
   commands.push_back(std::make_unique<OrchestratorCommand>(app, proof_system, rpc::Compile()));
   commands.push_back(std::make_unique<WorkerCommand>(app, proof_system));
   commands.push_back(std::make_unique<RequestCommand>(app, proof_system));
+  commands.push_back(std::make_unique<CompileCommand>(app));
   add_configuration(app);
 
   try {

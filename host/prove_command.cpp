@@ -114,7 +114,8 @@ ProveCommand::ProveCommand(CLI::App& app)
 Result<int> ProveCommand::run() const {
   const auto preset = proving_.preset();
   if (!preset) return tl::unexpected(preset.error());
-  if (const auto device = proving_.check_device(); !device) return tl::unexpected(device.error());
+  const auto device = proving_.choose_device();
+  if (!device) return tl::unexpected(device.error());
   const auto range = steps_.range();
   if (!range) return tl::unexpected(range.error());
   const auto subject = load_subject(elf_, input_);
@@ -140,6 +141,7 @@ Result<int> ProveCommand::run() const {
   std::uint64_t steps = 0;
   std::uint64_t fold_steps = 0;
   std::uint64_t resumed = 0;
+  std::string device_name = device->name();
   auto resume = checkpoint.read();
   std::optional<vm::Checkpoint> before;  // where the segment before starts
   zkvm::StepRange todo = range->value_or(zkvm::StepRange{});
@@ -164,7 +166,8 @@ Result<int> ProveCommand::run() const {
     segment_cycles = plan->statement.cycles;
     before = plan->start;
     const auto parameters = store->parameters(plan->statement.layout);
-    const zkvm::Devices devices = zkvm::cpu_devices(*parameters);
+    const zkvm::Devices devices = device->make(*parameters);
+    device_name = devices.name;
     zkvm::Control control{.progress = progress,
                           .resume = std::exchange(resume, std::nullopt),
                           .save = [&](const zkvm::ProvingState& state) { checkpoint.write(state); },
@@ -178,6 +181,11 @@ Result<int> ProveCommand::run() const {
         error.message = fmt::format("interrupted; the same command goes on from {}", checkpoint.path().string());
       }
       return tl::unexpected(std::move(error));
+    }
+    if (proved->device_error) {
+      bar.clear();
+      fmt::print(stderr, "magnetar: {}; the CPU did the rest\n", *proved->device_error);
+      device_name += "+cpu";
     }
     phases.add(proved->phases);
     cycles += plan->statement.cycles;
@@ -223,7 +231,7 @@ Result<int> ProveCommand::run() const {
                                    {"proof", out.string()},
                                    {"peak_rss_bytes", peak_rss_bytes()},
                                    {"params", preset->name()},
-                                   {"device", "cpu"},
+                                   {"device", device_name},
                                    {"phases", phases.to_json()}};
     if (auto printed = print_json(object); !printed) return tl::unexpected(printed.error());
   } else {

@@ -56,7 +56,7 @@ void ProvingFlags::add_to(CLI::App& command) {
       ->type_name("N")
       ->envname("MAGNETAR_THREADS")
       ->capture_default_str();
-  command.add_option("--device", device, "what to prove on: cpu or auto")
+  command.add_option("--device", device, "what to prove on: cpu, cuda, cuda:N, or auto")
       ->type_name("NAME")
       ->envname("MAGNETAR_DEVICE")
       ->capture_default_str();
@@ -68,10 +68,8 @@ Result<zkvm::Preset> ProvingFlags::preset() const {
   return *preset;
 }
 
-Result<void> ProvingFlags::check_device() const {
-  if (device == "cpu" || device == "auto") return {};
-  return tl::unexpected(
-      CommandError{kEnvironment, "no-device", fmt::format("no device '{}': this program proves on 'cpu'", device)});
+Result<DeviceChoice> ProvingFlags::choose_device() const {
+  return DeviceChoice::parse(device);
 }
 
 std::unique_ptr<tbb::global_control> ProvingFlags::limit_threads() const {

@@ -13,6 +13,7 @@
 #include "engine/zkvm/prover.h"
 #include "engine/zkvm/subject.h"
 #include "host/command.h"
+#include "host/devices.h"
 #include "host/input.h"
 
 namespace magnetar::host {
@@ -36,8 +37,7 @@ struct ProvingFlags {
 
   void add_to(CLI::App& command);
   Result<zkvm::Preset> preset() const;
-  /// Checks that the device can be had.
-  Result<void> check_device() const;
+  Result<DeviceChoice> choose_device() const;
   /// Holds the number of threads for as long as it lives; null for the default.
   std::unique_ptr<tbb::global_control> limit_threads() const;
 };

@@ -9,7 +9,8 @@
 
 namespace magnetar::host {
 
-Result<std::vector<ProgramSpeed>> measure_speed(zkvm::ParameterStore& store, const zkvm::Preset& preset, double seconds,
+Result<std::vector<ProgramSpeed>> measure_speed(zkvm::ParameterStore& store, const zkvm::Preset& preset,
+                                                const DeviceChoice& device, double seconds,
                                                 const std::function<bool()>& goes_on) {
   using Clock = std::chrono::steady_clock;
   const std::vector<BuiltinProgram> programs = builtin_programs();
@@ -30,7 +31,7 @@ Result<std::vector<ProgramSpeed>> measure_speed(zkvm::ParameterStore& store, con
       if (is_all) plan = zkvm::plan_segment(*subject, {0, {}}, preset, {}, progress);
       if (!plan) return tl::unexpected(command_error(plan.error()));
       const auto parameters = store.parameters(plan->statement.layout);
-      const auto proved = zkvm::prove(*parameters, *plan, zkvm::cpu_devices(*parameters), {.progress = progress});
+      const auto proved = zkvm::prove(*parameters, *plan, device.make(*parameters), {.progress = progress});
       if (!proved) return tl::unexpected(command_error(proved.error()));
       speed = {std::string(program.name), plan->statement.cycles, plan->fold_steps,
                std::chrono::duration<double>(Clock::now() - start).count(), proved->phases};

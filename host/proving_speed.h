@@ -8,6 +8,7 @@
 #include "engine/zkvm/parameters.h"
 #include "engine/zkvm/prover.h"
 #include "host/command.h"
+#include "host/devices.h"
 
 namespace magnetar::host {
 
@@ -22,7 +23,8 @@ struct ProgramSpeed {
 
 /// Proves the first steps of each built-in program, as many as take some `seconds` in all; cycles over seconds of all
 /// of them is the speed that a worker registers. `goes_on` is asked now and then.
-Result<std::vector<ProgramSpeed>> measure_speed(zkvm::ParameterStore& store, const zkvm::Preset& preset, double seconds,
+Result<std::vector<ProgramSpeed>> measure_speed(zkvm::ParameterStore& store, const zkvm::Preset& preset,
+                                                const DeviceChoice& device, double seconds,
                                                 const std::function<bool()>& goes_on);
 
 }  // namespace magnetar::host

@@ -30,6 +30,9 @@ packages=(
   postgresql
   # Guest programs, and the simulator that ours is compared with.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
+  # Compiling Rust programs: the compiler and its library's source (a newer one than Debian's rustc), serde's source, the
+  # linker, and the sandbox.
+  rustc-web rust-web-src librust-serde-dev librust-serde-derive-dev lld-14 bubblewrap util-linux
 )
 
 missing=()

@@ -62,7 +62,7 @@ fuzz() {
 
 lint() {
   local files
-  mapfile -t files < <(git ls-files 'vm/*.cpp' 'engine/*.cpp' 'host/*.cpp')
+  mapfile -t files < <(git ls-files 'vm/*.cpp' 'engine/*.cpp' 'kernels/*.cpp' 'host/*.cpp')
   # Only what this configuration compiles; guests are compiled for another machine.
   python3 - "${files[@]}" <<'PYTHON' | xargs -P 2 -n 1 clang-tidy-14 -p build/release --quiet --extra-arg=-Wno-unknown-warning-option
 import json, os, sys

@@ -14,6 +14,8 @@ namespace {
 
 /// Pairs that share an inversion on the exact path.
 constexpr std::size_t kExactBatch = 1024;
+/// How many pairs ahead the exact path asks for its operands.
+constexpr std::size_t kExactPrefetch = 8;
 
 /// The element whose Montgomery form is `words` modulo p.
 template <class F>
@@ -118,6 +120,10 @@ void BatchAddition<C>::add_exactly(const PackedPoint* table, std::span<const Poi
     pairs.resize(count);
     denominators.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
+      if (const std::size_t ahead = begin + i + kExactPrefetch; ahead < left.size()) {
+        __builtin_prefetch(table + left[ahead].index());
+        __builtin_prefetch(table + right[ahead].index());
+      }
       auto& [a, b, is_trivial] = pairs[i];
       a = operand(left[begin + i]);
       b = operand(right[begin + i]);

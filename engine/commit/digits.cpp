@@ -6,6 +6,7 @@
 #include <array>
 
 #include "engine/algebra/field.h"
+#include "engine/algebra/instruction_set.h"
 
 namespace magnetar::commit {
 
@@ -21,24 +22,60 @@ struct SignedMagnitude {
   bool negative;
 };
 
-template <SmallScalar T>
-SignedMagnitude signed_magnitude(T scalar) {
-  const bool negative = std::is_signed_v<T> && scalar < 0;
-  const auto bits = static_cast<std::uint64_t>(+scalar);
-  return {U256::from_u64(negative ? ~bits + 1 : bits), negative};
-}
+/// Scalars that are treated at once: their magnitudes stay in the cache.
+constexpr std::size_t kGroup = 256;
+static_assert(kBlock % kGroup == 0);
+
+/// The magnitudes of up to kGroup scalars, which must stay where they are.
+template <class Scalar>
+class Magnitudes {
+ public:
+  explicit Magnitudes(std::span<const Scalar> scalars) : scalars_(scalars) {}
+
+  SignedMagnitude operator[](std::size_t i) const {
+    const Scalar scalar = scalars_[i];
+    const bool negative = std::is_signed_v<Scalar> && scalar < 0;
+    const auto bits = static_cast<std::uint64_t>(+scalar);
+    return {U256::from_u64(negative ? ~bits + 1 : bits), negative};
+  }
+
+ private:
+  std::span<const Scalar> scalars_;
+};
 
 template <class P>
-SignedMagnitude signed_magnitude(const algebra::Field<P>& scalar) {
-  constexpr U256 kHalf = P::kModulus.shifted_right(1);
-  const U256 value = scalar.to_canonical();
-  if (value <= kHalf) return {value, false};
-  return {subtract(P::kModulus, value), true};
-}
+class Magnitudes<algebra::Field<P>> {
+ public:
+  using F = algebra::Field<P>;
+
+  explicit Magnitudes(std::span<const F> scalars) : scalars_(scalars) {
+    // The Montgomery form of s/2^256 is the integer s: with vectors, products by 2^-256 are the fastest way to it.
+    static const std::vector<F> factors(kGroup, F::from_montgomery(U256::from_u64(1)));
+    if (!vectorised_) return;
+    algebra::multiply(scalars, std::span(factors).first(scalars.size()), std::span(quotients_).first(scalars.size()));
+  }
+
+  SignedMagnitude operator[](std::size_t i) const {
+    const U256 value = vectorised_ ? quotients_[i].montgomery() : scalars_[i].to_canonical();
+    const U256 opposite = subtract(P::kModulus, value);
+    // Either sign is as likely, so no branch.
+    SignedMagnitude result{value, opposite < value};
+    const std::uint64_t mask = result.negative ? ~std::uint64_t{0} : 0;
+    for (std::size_t j = 0; j < 4; ++j) result.magnitude.limbs[j] ^= (value.limbs[j] ^ opposite.limbs[j]) & mask;
+    return result;
+  }
+
+ private:
+  std::span<const F> scalars_;
+  bool vectorised_ = algebra::active_instruction_set() == algebra::InstructionSet::kIfma;
+  std::array<F, kGroup> quotients_;
+};
+
+constexpr std::size_t kSummaryBits = 63;
 
 /// A scalar as the first pass leaves it for the second.
 struct Summary {
-  // The magnitude if it is below 2^63, shifted left, with the sign in bit 0.
+  // The magnitude if it has up to kSummaryBits bits, shifted left, with the sign in bit 0.
   std::uint64_t small;
   std::uint8_t covered;
 };
@@ -63,12 +100,16 @@ Digits recode(std::span<const Scalar> scalars, std::span<const std::uint8_t> ski
   const auto summaries = std::make_unique_for_overwrite<Summary[]>(scalars.size());
   std::vector<std::array<std::uint32_t, kMaxBits + 1>> histograms(blocks);
   tbb::parallel_for(std::size_t{0}, blocks, [&](std::size_t block) {
-    for (std::size_t i = block * kBlock; i < block_end(block); ++i) {
-      const auto [magnitude, negative] = signed_magnitude(scalars[i]);
-      const std::size_t covered = skip.empty() || skip[i] == 0 ? covered_bits(magnitude) : 0;
-      summaries[i] = {(magnitude.limbs[0] << 1) | static_cast<std::uint64_t>(negative),
-                      static_cast<std::uint8_t>(covered)};
-      ++histograms[block][covered];
+    for (std::size_t begin = block * kBlock; begin < block_end(block); begin += kGroup) {
+      const std::size_t count = std::min(kGroup, block_end(block) - begin);
+      const Magnitudes<Scalar> magnitudes(scalars.subspan(begin, count));
+      for (std::size_t i = begin; i < begin + count; ++i) {
+        const auto [magnitude, negative] = magnitudes[i - begin];
+        const std::size_t covered = skip.empty() || skip[i] == 0 ? covered_bits(magnitude) : 0;
+        summaries[i] = {(magnitude.limbs[0] << 1) | static_cast<std::uint64_t>(negative),
+                        static_cast<std::uint8_t>(covered)};
+        ++histograms[block][covered];
+      }
     }
   });
 
@@ -105,18 +146,30 @@ Digits recode(std::span<const Scalar> scalars, std::span<const std::uint8_t> ski
 
   const U256 offset = digit_offset(result.plan);
   tbb::parallel_for(std::size_t{0}, blocks, [&](std::size_t block) {
-    for (std::size_t i = block * kBlock; i < block_end(block); ++i) {
-      const Summary summary = summaries[i];
-      if (summary.covered == 0) continue;
-      SignedMagnitude scalar{U256::from_u64(summary.small >> 1), (summary.small & 1) != 0};
-      if (summary.covered > 63) scalar = signed_magnitude(scalars[i]);
-      const std::size_t needed = windows_for[summary.covered];
-      const std::size_t target = cursors[block][needed]++;
-      result.bases[target] = PointReference(static_cast<std::uint32_t>(i), scalar.negative);
-      const U256 shifted = add(scalar.magnitude, offset);
-      for (std::size_t w = 0; w < needed; ++w) {
-        const Window& window = result.plan.windows[w];
-        result.digits[w][target] = static_cast<std::uint16_t>(shifted.bits(window.position, window.width));
+    std::array<Scalar, kGroup> large;
+    for (std::size_t begin = block * kBlock; begin < block_end(block); begin += kGroup) {
+      const std::size_t end = std::min(begin + kGroup, block_end(block));
+      std::size_t larges = 0;
+      for (std::size_t i = begin; i < end; ++i) {
+        if (summaries[i].covered > kSummaryBits) large[larges++] = scalars[i];
+      }
+      const Magnitudes<Scalar> large_magnitudes(std::span<const Scalar>(large).first(larges));
+      std::size_t next = 0;
+      for (std::size_t i = begin; i < end; ++i) {
+        const Summary summary = summaries[i];
+        if (summary.covered == 0) continue;
+        const SignedMagnitude scalar =
+            summary.covered > kSummaryBits
+                ? large_magnitudes[next++]
+                : SignedMagnitude{U256::from_u64(summary.small >> 1), (summary.small & 1) != 0};
+        const std::size_t needed = windows_for[summary.covered];
+        const std::size_t target = cursors[block][needed]++;
+        result.bases[target] = PointReference(static_cast<std::uint32_t>(i), scalar.negative);
+        const U256 shifted = add(scalar.magnitude, offset);
+        for (std::size_t w = 0; w < needed; ++w) {
+          const Window& window = result.plan.windows[w];
+          result.digits[w][target] = static_cast<std::uint16_t>(shifted.bits(window.position, window.width));
+        }
       }
     }
   });

@@ -16,8 +16,9 @@ inline constexpr std::size_t kMaxWidth = 16;
 
 /// How many low bits signed windows must cover so that no carry leaves them: 0 for 0, else 1 + bit_length(magnitude-1).
 inline std::size_t covered_bits(const algebra::U256& magnitude) {
-  if (magnitude.is_zero()) return 0;
-  return 1 + subtract(magnitude, algebra::U256::from_u64(1)).bit_length();
+  // No branch on zero, which is as likely as not.
+  const std::uint64_t some = magnitude.is_zero() ? 0 : 1;
+  return some + subtract(magnitude, algebra::U256::from_u64(some)).bit_length();
 }
 
 /// Entry b counts the scalars with covered_bits equal to b.

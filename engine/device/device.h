@@ -1,8 +1,11 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "engine/algebra/curve.h"
@@ -10,6 +13,26 @@
 #include "engine/r1cs/witness.h"
 
 namespace magnetar::device {
+
+/// A device cannot do what it was asked to. Hardware fails at any call, for reasons that have nothing to do with the
+/// call's arguments, so an implementation that depends on hardware may throw this from every method of the classes
+/// below; the CPU's throws nothing. After that the device and what it made must only be destroyed; the same work gives
+/// the same results on another device. No other code throws it, and ivc::Prover::run turns it into an error value.
+class DeviceError : public std::runtime_error {
+ public:
+  enum class Kind : std::uint8_t {
+    kUnavailable,  ///< no such device, or none that works
+    kOutOfMemory,  ///< of the device, or pinned memory of the host
+    kFailed,       ///< a call to it failed
+  };
+
+  DeviceError(Kind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+
+  Kind kind() const { return kind_; }
+
+ private:
+  Kind kind_;
+};
 
 /// What the prover chooses of a fresh assignment before the challenges are known.
 template <class F>

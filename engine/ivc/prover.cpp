@@ -67,6 +67,8 @@ std::string_view describe(ProveError error) {
   switch (error) {
     case ProveError::kZeroDenominator:
       return "a term of the bus has denominator zero";
+    case ProveError::kDevice:
+      return "a device failed";
     case ProveError::kCancelled:
       break;
   }
@@ -89,7 +91,8 @@ Prover::Prover(const Circuits& circuits, const device::Device<Bn254>& primary,
       z_(z0_),
       commitments_(commitments),
       primary_accumulator_(primary.start_segment(segment.challenges)),
-      secondary_accumulator_(secondary.start_segment({})) {
+      secondary_accumulator_(secondary.start_segment({})),
+      kept_{0, z0_, {}} {
   assert(z0.size() == circuits.step().arity() && commitments.size() <= kMaxSteps);
 }
 
@@ -110,8 +113,18 @@ tl::expected<Prover::Prepared, ProveError> Prover::prepare(const StepSource& sou
 
 tl::expected<void, ProveError> Prover::run(const StepSource& source, std::uint64_t end,
                                            const std::function<bool(std::uint64_t)>& progress) {
-  assert(end <= commitments_.size());
+  assert(end <= commitments_.size() && device_error_.empty());
   if (next_ >= end) return {};
+  try {
+    return run_steps(source, end, progress);
+  } catch (const device::DeviceError& error) {
+    device_error_ = error.what();
+    return tl::unexpected(ProveError::kDevice);
+  }
+}
+
+tl::expected<void, ProveError> Prover::run_steps(const StepSource& source, std::uint64_t end,
+                                                 const std::function<bool(std::uint64_t)>& progress) {
   auto current = prepare(source, next_);
   while (current) {
     std::optional<tl::expected<Prepared, ProveError>> following;
@@ -120,6 +133,7 @@ tl::expected<void, ProveError> Prover::run(const StepSource& source, std::uint64
     if (after < end) group.run([&] { following = prepare(source, after); });
     step(*std::move(current));
     group.wait();
+    if (keep_every_ != 0 && (next_ % keep_every_ == 0 || next_ == end)) kept_ = state();
     if (progress && !progress(next_)) return tl::unexpected(ProveError::kCancelled);
     if (!following) return {};
     current = *std::move(following);
@@ -186,6 +200,7 @@ void Prover::step(Prepared prepared) {
 }
 
 ProverState Prover::state() const {
+  if (!device_error_.empty() || (next_ != 0 && kept_.next == next_)) return kept_;
   ProverState state{next_, z_, {}};
   if (next_ == 0) return state;
   state.proof = {chain_, primary_,     primary_accumulator_->read(), secondary_, secondary_accumulator_->read(),
@@ -195,6 +210,7 @@ ProverState Prover::state() const {
 
 bool Prover::resume(const ProverState& state) {
   if (!fits(state, circuits_, commitments_.size())) return false;
+  if (keep_every_ != 0) kept_ = state;
   next_ = state.next;
   z_ = state.z;
   if (next_ == 0) return true;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
@@ -62,6 +63,7 @@ bool fits(const ProverState& state, const Circuits& circuits, std::uint64_t step
 enum class ProveError : std::uint8_t {
   kZeroDenominator,  ///< a bus term's; a chance of some 2^-230 for honest values
   kCancelled,
+  kDevice,  ///< a device failed: Prover::device_error() says how
 };
 std::string_view describe(ProveError error);
 
@@ -70,29 +72,39 @@ std::string_view describe(ProveError error);
 class Prover {
  public:
   /// The devices' relations must be the circuits'. The references must outlive the prover. The commitments are those of
-  /// commit_steps with the same source, the segment is derived from them.
+  /// commit_steps with the same source, the segment is derived from them. Throws device::DeviceError if a device does,
+  /// as resume() and commit_steps() do.
   Prover(const Circuits& circuits, const device::Device<algebra::Bn254>& primary,
          const device::Device<algebra::Grumpkin>& secondary, const Segment& segment, std::span<const algebra::Fr> z0,
          std::span<const algebra::Bn254Affine> commitments);
   ~Prover();
 
-  /// Goes on from a state of a prover with the same arguments. False, and nothing is changed, if it does not fit the
-  /// circuits and the number of commitments.
+  /// Has run() keep a copy of the state after every `every`-th step and the last one, in the host's memory: where
+  /// another prover may go on should a device fail. 0, the default, keeps none.
+  void keep_states(std::uint64_t every) { keep_every_ = every; }
+
+  /// Goes on from a state of a prover with the same arguments; it is the first that is kept. False, and nothing is
+  /// changed, if it does not fit the circuits and the number of commitments.
   [[nodiscard]] bool resume(const ProverState& state);
 
   /// Proves steps until `end` of them are done, at most as many as there are commitments. While one step is folded the
   /// next one's witness is made and committed to. `progress` is told the number of steps done after each, and cancels
-  /// by returning false; the steps done stay done.
+  /// by returning false; the steps done stay done. After kDevice the prover is at an end: state() is then the last one
+  /// that was kept, or that of the beginning.
   tl::expected<void, ProveError> run(const StepSource& source, std::uint64_t end,
                                      const std::function<bool(std::uint64_t)>& progress = {});
 
   ProverState state() const;
+  /// What failed, after kDevice.
+  const std::string& device_error() const { return device_error_; }
   const Phases& phases() const { return phases_; }
 
  private:
   struct Prepared;
   tl::expected<Prepared, ProveError> prepare(const StepSource& source, std::uint64_t index);
   void step(Prepared prepared);
+  tl::expected<void, ProveError> run_steps(const StepSource& source, std::uint64_t end,
+                                           const std::function<bool(std::uint64_t)>& progress);
 
   const Circuits& circuits_;
   Segment segment_;
@@ -108,6 +120,9 @@ class Prover {
   std::unique_ptr<device::Fresh<algebra::Grumpkin>> fresh_assignment_;
   std::vector<algebra::Fq> fresh_stage2_;
   Phases phases_;
+  std::uint64_t keep_every_ = 0;
+  ProverState kept_;
+  std::string device_error_;
 };
 
 }  // namespace magnetar::ivc

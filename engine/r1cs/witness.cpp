@@ -69,6 +69,11 @@ Fr Columns::get(std::size_t variable, std::size_t row) const {
   return reinterpret_cast<const Fr*>(at)[row];
 }
 
+std::span<const std::byte> Columns::column(std::size_t variable) const {
+  assert(variable < columns_.size());
+  return {columns_[variable].values, rows_ * bytes_of(columns_[variable].width)};
+}
+
 void Columns::gather_integers(std::size_t first, std::size_t count, std::span<std::int64_t> values) const {
   assert(first + count <= rows_);
   const std::size_t stride = 1 + columns_.size();

@@ -26,6 +26,9 @@ constexpr std::uint64_t kSlice = std::uint64_t{1} << 22;
 // What committing to a fold step's rows takes of all the time that it takes.
 constexpr double kCommitShare = 0.15;
 
+// Fold steps between states that are kept in case a device fails: copying one takes a small part of a step.
+constexpr std::uint64_t kKeptSteps = 16;
+
 ProveError cancelled() {
   return {Kind::kCancelled, "cancelled"};
 }
@@ -42,7 +45,7 @@ class Execution {
 
   std::optional<ProveError> reach_start();
   std::optional<ProveError> trace(PerType& counts, Lists& lists);
-  Plan plan(Lists lists) &&;
+  Plan plan(const Lists& lists) &&;
 
  private:
   bool goes_on() const {
@@ -124,7 +127,7 @@ std::optional<ProveError> Execution::trace(PerType& counts, Lists& lists) {
   return std::nullopt;
 }
 
-Plan Execution::plan(Lists lists) && {
+Plan Execution::plan(const Lists& lists) && {
   Plan plan{.subject = subject_, .start = *std::move(start_), .statement = {}, .lists = {}};
   Statement& s = plan.statement;
   s.program_id = subject_.program_id;
@@ -232,7 +235,7 @@ tl::expected<Plan, ProveError> plan_segment(const Subject& subject, const StepRa
   PerType counts{};
   Lists lists(*subject.program);
   if (auto error = execution.trace(counts, lists)) return tl::unexpected(*std::move(error));
-  Plan plan = std::move(execution).plan(std::move(lists));
+  Plan plan = std::move(execution).plan(lists);
   plan.window = window;
   plan.statement.layout = {preset.log_size, preset.profile
                                                 ? profile_quotas(shared_row_types(), *preset.profile, preset.log_size)
@@ -269,20 +272,14 @@ hash::Sha256::Digest plan_identity(const Plan& plan) {
   return sha256.finish();
 }
 
-tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, const Plan& plan, const Devices& devices,
-                                              const Control& control, const ivc::StepSource& rows) {
-  assert(parameters.layout() == plan.statement.layout);
-  const std::uint64_t steps = plan.fold_steps;
-  SegmentRows own_rows(plan);
-  const ivc::StepSource source = rows ? rows : ivc::StepSource([&](std::uint64_t index) { return own_rows(index); });
+namespace {
 
-  ProvingState state{plan_identity(plan), {}, {}};
-  if (control.resume && control.resume->identity == state.identity && control.resume->commitments.size() <= steps &&
-      (control.resume->prover.next == 0 || ivc::fits(control.resume->prover, parameters.circuits(), steps))) {
-    state = *control.resume;
-  }
+/// Proves a plan from `state` on, which is where another try may go on if it throws device::DeviceError.
+tl::expected<ProvedSegment, ProveError> prove_on(const Devices& devices, const Parameters& parameters, const Plan& plan,
+                                                 const Control& control, const ivc::StepSource& source,
+                                                 ProvingState& state) {
+  const std::uint64_t steps = plan.fold_steps;
   ProvedSegment result;
-  result.resumed_steps = state.prover.next;
   auto last_save = Clock::now();
   const auto save_if_due = [&](bool now, const auto& current) {
     if (!control.save || !(now || Clock::now() - last_save >= control.save_interval)) return;
@@ -312,6 +309,7 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
   const ivc::Segment segment = ivc::derive_segment(parameters.circuits().digest(), digest, steps, chain);
   const std::array<Fr, 1> z0{};
   ivc::Prover prover(parameters.circuits(), *devices.primary, *devices.secondary, segment, z0, state.commitments);
+  if (devices.may_fail) prover.keep_states(kKeptSteps);
   if (state.prover.next != 0) {
     [[maybe_unused]] const bool resumed = prover.resume(state.prover);
     assert(resumed);
@@ -326,6 +324,10 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
     if (done < steps) save_if_due(!goes_on, current);
     return goes_on || done == steps;
   });
+  if (!proved && proved.error() == ivc::ProveError::kDevice) {
+    state.prover = prover.state();
+    throw device::DeviceError(device::DeviceError::Kind::kFailed, prover.device_error());
+  }
   if (!proved) {
     return tl::unexpected(proved.error() == ivc::ProveError::kCancelled
                               ? cancelled()
@@ -335,6 +337,36 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
   result.phases.fold = prover.phases();
   result.proof = {plan.statement, plan.lists, steps, last.z[0], std::move(last.proof)};
   return result;
+}
+
+}  // namespace
+
+tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, const Plan& plan, const Devices& devices,
+                                              const Control& control, const ivc::StepSource& rows) {
+  assert(parameters.layout() == plan.statement.layout);
+  SegmentRows own_rows(plan);
+  const ivc::StepSource source = rows ? rows : ivc::StepSource([&](std::uint64_t index) { return own_rows(index); });
+  ProvingState state{plan_identity(plan), {}, {}};
+  if (control.resume && control.resume->identity == state.identity &&
+      control.resume->commitments.size() <= plan.fold_steps &&
+      (control.resume->prover.next == 0 ||
+       ivc::fits(control.resume->prover, parameters.circuits(), plan.fold_steps))) {
+    state = *control.resume;
+  }
+  const std::uint64_t resumed_steps = state.prover.next;
+  std::string device_error;
+  std::optional<tl::expected<ProvedSegment, ProveError>> proved;
+  try {
+    proved = prove_on(devices, parameters, plan, control, source, state);
+  } catch (const device::DeviceError& error) {
+    device_error = error.what();
+  }
+  if (!proved) {
+    proved = prove_on(cpu_devices(parameters), parameters, plan, control, source, state);
+    if (*proved) (*proved)->device_error = std::move(device_error);
+  }
+  if (*proved) (*proved)->resumed_steps = resumed_steps;
+  return *std::move(proved);
 }
 
 }  // namespace magnetar::zkvm

@@ -93,6 +93,7 @@ struct Devices {
   std::string name;  ///< "cpu", "cuda:0"
   std::unique_ptr<device::Device<algebra::Bn254>> primary;
   std::unique_ptr<device::Device<algebra::Grumpkin>> secondary;
+  bool may_fail = false;  ///< as hardware does (device::DeviceError)
 };
 /// The CPU, on the threads of the calling oneTBB arena.
 Devices cpu_devices(const Parameters& parameters);
@@ -118,10 +119,13 @@ struct ProvedSegment {
   SegmentProof proof;
   ProvePhases phases;
   std::uint64_t resumed_steps = 0;  ///< fold steps that needed no work as `resume` held them
+  /// What failed if the devices did; the CPU then proved the rest.
+  std::optional<std::string> device_error{};
 };
 
 /// Proves a plan with parameters for its layout. The proof is the same for any devices, number of threads and
-/// interruptions. `rows`, if given, is used in place of SegmentRows: tests put in provers that lie.
+/// interruptions. If devices that may fail do, the CPU goes on from the last of the states that are kept every few fold
+/// steps. `rows`, if given, is used in place of SegmentRows: tests put in provers that lie.
 tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, const Plan& plan, const Devices& devices,
                                               const Control& control = {}, const ivc::StepSource& rows = {});
 

@@ -16,7 +16,6 @@
 namespace magnetar::dispatch {
 
 using scheduler::SessionId;
-using store::Code;
 using store::Duration;
 using store::JobId;
 using store::SegmentId;

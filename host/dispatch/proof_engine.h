@@ -13,6 +13,7 @@
 namespace magnetar::dispatch {
 
 using store::Bytes;
+using store::Code;
 using store::Digest;
 using store::Expected;
 using store::Status;

@@ -1,0 +1,7 @@
+#include "kernels/msm_kernels.cuh"
+
+namespace magnetar::kernels {
+
+MAGNETAR_MSM_KERNELS(FrParameters);
+
+}  // namespace magnetar::kernels

@@ -1,0 +1,7 @@
+#include "kernels/vector_kernels.cuh"
+
+namespace magnetar::kernels {
+
+MAGNETAR_VECTOR_KERNELS(FqParameters);
+
+}  // namespace magnetar::kernels
