@@ -165,7 +165,7 @@ class Dispatcher::Core {
     const Time time = now();
     return {self_, time, time - options_.orchestrator_timeout};
   }
-  void log(Event event) const {
+  void log(const Event& event) const {
     if (log_) log_(event);
   }
   void note(const StoreError& error, std::string_view attempt);
@@ -202,6 +202,8 @@ class Dispatcher::Core {
   void start_execution(const JobRecord& job);
   void start_assembly(const JobRecord& job);
 
+  /// Why a request cannot even be looked at. The caller holds the mutex.
+  std::optional<Status> refuse(const ProofRequest& request) const;
   void reply(RequestId id, const Expected<ProofReply>& result);
   void quarantine(const std::string& prover, std::optional<SegmentRecord> segment, const std::string& reason);
   void end_session(SessionId session, const Status& status);
@@ -550,42 +552,45 @@ void Dispatcher::Core::fail_job(JobId job, Status failure) {
 
 // --- Requests
 
+std::optional<Status> Dispatcher::Core::refuse(const ProofRequest& request) const {
+  const std::size_t bytes = request.elf->size() + request.input->size();
+  if (draining_) return Status{Code::kUnavailable, "the orchestrator is draining; ask another one, or later"};
+  const auto exhausted = [](std::string message) { return Status{Code::kResourceExhausted, std::move(message)}; };
+  if (request.elf->size() > options_.max_elf_bytes) {
+    return exhausted(
+        fmt::format("the program has {} bytes, of at most {}", request.elf->size(), options_.max_elf_bytes));
+  }
+  if (request.input->size() > options_.max_input_bytes) {
+    return exhausted(
+        fmt::format("the input has {} bytes, of at most {}", request.input->size(), options_.max_input_bytes));
+  }
+  if (waiters_.size() >= options_.max_requests) {
+    return exhausted(fmt::format("{} requests are waiting, of at most {}", waiters_.size(), options_.max_requests));
+  }
+  if (pending_bytes_ + bytes > options_.max_pending_bytes) {
+    return exhausted(fmt::format("{} bytes wait to be taken in, of at most {}, and this request has {}; ask again",
+                                 pending_bytes_, options_.max_pending_bytes, bytes));
+  }
+  return std::nullopt;
+}
+
 RequestId Dispatcher::Core::request(ProofRequest request, Reply reply) {
   const std::size_t bytes = request.elf->size() + request.input->size();
-  std::optional<Status> refusal;
-  RequestId id{};
-  std::shared_ptr<Pending> pending;
-  {
-    const std::lock_guard lock(mutex_);
-    id = RequestId{++last_request_};
-    ++counters_.requests;
-    if (draining_) {
-      refusal = {Code::kUnavailable, "the orchestrator is draining; ask another one, or later"};
-    } else if (request.elf->size() > options_.max_elf_bytes) {
-      refusal = {Code::kResourceExhausted,
-                 fmt::format("the program has {} bytes, of at most {}", request.elf->size(), options_.max_elf_bytes)};
-    } else if (request.input->size() > options_.max_input_bytes) {
-      refusal = {Code::kResourceExhausted,
-                 fmt::format("the input has {} bytes, of at most {}", request.input->size(), options_.max_input_bytes)};
-    } else if (waiters_.size() >= options_.max_requests) {
-      refusal = {Code::kResourceExhausted,
-                 fmt::format("{} requests are waiting, of at most {}", waiters_.size(), options_.max_requests)};
-    } else if (pending_bytes_ + bytes > options_.max_pending_bytes) {
-      refusal = {Code::kResourceExhausted,
-                 fmt::format("{} bytes wait to be taken in, of at most {}, and this request has {}; ask again",
-                             pending_bytes_, options_.max_pending_bytes, bytes)};
-    } else {
-      pending_bytes_ += bytes;
-      waiters_[id] = {std::move(reply)};
-    }
-    counters_.requests_refused += refusal ? 1 : 0;
-  }
-  if (refusal) {
+  std::unique_lock lock(mutex_);
+  const RequestId id{++last_request_};
+  ++counters_.requests;
+  if (const auto refusal = refuse(request)) {
+    ++counters_.requests_refused;
+    lock.unlock();
     reply(tl::unexpected(*refusal));
     return id;
   }
-  pending = std::make_shared<Pending>(*this, bytes);
-  files_.post(Urgency::kLater, [this, id, pending, request = std::move(request)] { take_request(id, request); });
+  pending_bytes_ += bytes;
+  waiters_[id] = {std::move(reply)};
+  lock.unlock();
+  auto pending = std::make_shared<Pending>(*this, bytes);
+  files_.post(Urgency::kLater,
+              [this, id, pending = std::move(pending), request = std::move(request)] { take_request(id, request); });
   return id;
 }
 

@@ -21,8 +21,6 @@ using store::Status;
 constexpr std::size_t kMaxProverName = 128;
 // Shorter work says nothing of a prover's speed.
 constexpr Duration kShortestMeasurement = std::chrono::seconds(1);
-// The original prover of a segment, and the one that is to overtake it.
-constexpr std::size_t kMaxLeases = 2;
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -243,7 +241,7 @@ class Scheduler::Assigner {
   std::vector<Idle> idle_, idle_ci_;  // the fastest last
 };
 
-Scheduler::Scheduler(Policy policy, store::OrchestratorId self) : policy_(std::move(policy)), self_(std::move(self)) {}
+Scheduler::Scheduler(const Policy& policy, store::OrchestratorId self) : policy_(policy), self_(std::move(self)) {}
 
 // --- Provers
 

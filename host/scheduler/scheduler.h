@@ -135,7 +135,7 @@ struct ProverView {
 /// Requesters share the provers by start-time fair queuing over steps, each one's jobs in the order of their creation.
 class Scheduler {
  public:
-  Scheduler(Policy policy, store::OrchestratorId self);
+  Scheduler(const Policy& policy, store::OrchestratorId self);
 
   // --- Provers
 

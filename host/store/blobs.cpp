@@ -63,7 +63,7 @@ std::optional<Digest> parse_digest(std::string_view hex) {
     } else {
       return std::nullopt;
     }
-    digest[i / 2] = static_cast<std::uint8_t>(digest[i / 2] << 4 | digit);
+    digest[i / 2] = static_cast<std::uint8_t>(unsigned{digest[i / 2]} << 4 | digit);
   }
   return digest;
 }

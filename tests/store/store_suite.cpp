@@ -303,7 +303,7 @@ TEST_P(StoreSuite, TheFirstProofWins) {
 
 TEST_P(StoreSuite, RemembersWhoWasGivenWhat) {
   const JobRecord record = proving("elf", {8, 4});
-  const auto [program, input, first, steps] = record.key;
+  const Digest program = record.key.program, input = record.key.input;
   const auto given = [&](const std::string& prover, const SegmentRange& range) {
     return *store_->leased_segment(prover, program, input, range);
   };
