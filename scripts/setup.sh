@@ -24,10 +24,13 @@ packages=(
   # Libraries.
   libexpected-dev libelf-dev libfmt-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
   libprotobuf-dev protobuf-compiler libtbb-dev libssl-dev libsqlite3-dev libpq-dev
+  libgrpc-dev libgrpc++-dev protobuf-compiler-grpc prometheus-cpp-dev libcpp-httplib-dev
   # Tests and benches; GMP is the oracle of field arithmetic.
   libgtest-dev libgmock-dev libbenchmark-dev libgmp-dev
   # Tests of the store start a private server.
   postgresql
+  # The independent client of the network, and certificates for it.
+  python3-grpcio python3-protobuf openssl
   # Guest programs, and the simulator that ours is compared with.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
   # Compiling Rust programs: the compiler and its library's source (a newer one than Debian's rustc), serde's source, the
