@@ -7,14 +7,17 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <stop_token>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "host/compile/compiler.h"
 #include "host/input.h"
 #include "host/interrupt.h"
 #include "host/output_file.h"
+#include "host/requester_connection.h"
 
 namespace magnetar::host {
 namespace {
@@ -56,6 +59,21 @@ tl::expected<compile::Compiled, compile::CompileError> compile_here(const Bytes&
   return (*compiler)->compile({reinterpret_cast<const char*>(source.data()), source.size()}, stop.get_token());
 }
 
+// Compiles by an orchestrator.
+Result<compile::Compiled> compile_there(const Bytes& source, const OrchestratorFlags& orchestrator,
+                                        const std::string& token_file) {
+  auto token = read_token(token_file);
+  if (!token) return tl::unexpected(token.error());
+  const auto requester = connect(orchestrator, *std::move(token));
+  if (!requester) return tl::unexpected(requester.error());
+  catch_interrupts();
+  const auto elf =
+      requester->compile({reinterpret_cast<const char*>(source.data()), source.size()}, [] { return !interrupted(); });
+  if (!elf) return tl::unexpected(to_command_error(elf.error(), orchestrator.address));
+  const auto bytes = std::as_bytes(std::span(*elf));
+  return compile::Compiled{.elf = {bytes.begin(), bytes.end()}, .diagnostics = {}, .cached = false};
+}
+
 }  // namespace
 
 CompileCommand::CompileCommand(CLI::App& app)
@@ -65,7 +83,11 @@ CompileCommand::CompileCommand(CLI::App& app)
       .add_option("source", source_, "the program: one Rust file that uses the runtime nexus_rt")
       ->required()
       ->type_name("FILE.rs");
-  flags().add_flag("--local", local_, "compile on this machine, in a sandbox (the default)");
+  orchestrator_.add_to(flags(), false);
+  flags().add_option("--token-file", token_file_, "a file that holds the bearer token to show")->type_name("FILE");
+  flags()
+      .add_flag("--local", local_, "compile on this machine, in a sandbox (the default without --orchestrator)")
+      ->excludes("--orchestrator");
   flags()
       .add_option("--out", out_, "the ELF file (default: the program's name with .elf, in the current folder)")
       ->type_name("FILE");
@@ -83,8 +105,15 @@ Result<int> CompileCommand::run() const {
   if (!source) return tl::unexpected(source.error());
   const std::string out = out_.empty() ? std::filesystem::path(source_).stem().string() + ".elf" : out_;
 
-  const auto compiled = compile_here(*source, cache_);
-  if (!compiled) return tl::unexpected(command_error(compiled.error(), source_));
+  Result<compile::Compiled> compiled;
+  if (orchestrator_.address.empty()) {
+    auto here = compile_here(*source, cache_);
+    if (!here) return tl::unexpected(command_error(here.error(), source_));
+    compiled = *std::move(here);
+  } else {
+    compiled = compile_there(*source, orchestrator_, token_file_);
+    if (!compiled) return tl::unexpected(compiled.error());
+  }
   const auto* const elf = reinterpret_cast<const std::uint8_t*>(compiled->elf.data());
   if (const auto written = write_file(out, {elf, compiled->elf.size()}); !written) {
     return tl::unexpected(written.error());

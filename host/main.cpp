@@ -14,6 +14,7 @@
 #include "host/bench_command.h"
 #include "host/command.h"
 #include "host/compile_command.h"
+#include "host/compile_service.h"
 #include "host/configuration.h"
 #include "host/inspect_command.h"
 #include "host/nova_proof_system.h"
@@ -28,7 +29,6 @@
 namespace {
 
 using namespace magnetar::host;
-namespace rpc = magnetar::rpc;
 
 int run_command_line(int argc, char** argv) {
   CLI::App app("Magnetar: executes RV32I programs and proves their executions");
@@ -42,7 +42,7 @@ int run_command_line(int argc, char** argv) {
   commands.push_back(std::make_unique<InspectCommand>(app));
   commands.push_back(std::make_unique<ParamsCommand>(app));
   commands.push_back(std::make_unique<BenchCommand>(app));
-  commands.push_back(std::make_unique<OrchestratorCommand>(app, proof_system, rpc::Compile()));
+  commands.push_back(std::make_unique<OrchestratorCommand>(app, proof_system, compile_in_sandbox()));
   commands.push_back(std::make_unique<WorkerCommand>(app, proof_system));
   commands.push_back(std::make_unique<RequestCommand>(app, proof_system));
   commands.push_back(std::make_unique<CompileCommand>(app));

@@ -14,8 +14,8 @@ log::Log LogFlags::open() const {
   return log::Log(json ? log::Format::kJson : log::Format::kText, log::parse_level(level));
 }
 
-void OrchestratorFlags::add_to(CLI::App& command) {
-  command.add_option("--orchestrator", address, "the orchestrator")->required()->type_name("HOST:PORT");
+void OrchestratorFlags::add_to(CLI::App& command, bool required) {
+  command.add_option("--orchestrator", address, "the orchestrator")->required(required)->type_name("HOST:PORT");
   command.add_option("--tls-ca", tls_ca, "whose certificates to trust, in PEM; otherwise the system's")
       ->type_name("FILE");
   command.add_option("--tls-cert", tls_cert, "a certificate to show, in PEM")->type_name("FILE");

@@ -23,7 +23,7 @@ struct OrchestratorFlags {
   std::string tls_ca, tls_cert, tls_key;
   bool plaintext = false;
 
-  void add_to(CLI::App& command);
+  void add_to(CLI::App& command, bool required = true);
 };
 
 /// The folder of what magnetar keeps for a user: $XDG_STATE_HOME/magnetar or ~/.local/state/magnetar.

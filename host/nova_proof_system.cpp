@@ -10,6 +10,7 @@
 #include "engine/zkvm/proof.h"
 #include "engine/zkvm/subject.h"
 #include "engine/zkvm/verifier.h"
+#include "host/devices.h"
 #include "host/proving/nova_engine.h"
 #include "host/proving/nova_prover.h"
 #include "host/proving_speed.h"
@@ -38,14 +39,20 @@ std::unique_ptr<dispatch::ProofEngine> NovaProofSystem::engine(const std::filesy
 tl::expected<std::unique_ptr<worker::Prover>, std::string> NovaProofSystem::prover(const ProverOptions& options) {
   const auto preset = zkvm::Preset::parse(options.preset);
   if (!preset) return tl::unexpected(fmt::format("no parameters '{}' (see `magnetar params list`)", options.preset));
-  return std::make_unique<proving::NovaProver>(parameters(options.cache), *preset, options.limits);
+  const auto device = DeviceChoice::parse(options.device);
+  if (!device) return tl::unexpected(device.error().message);
+  return std::make_unique<proving::NovaProver>(
+      parameters(options.cache), *preset,
+      [device = *device](const zkvm::Parameters& parameters) { return device.make(parameters); }, options.limits);
 }
 
 tl::expected<double, std::string> NovaProofSystem::measure(const ProverOptions& options,
                                                            const std::function<bool()>& go_on) {
   const auto preset = zkvm::Preset::parse(options.preset);
   if (!preset) return tl::unexpected(fmt::format("no parameters '{}' (see `magnetar params list`)", options.preset));
-  const auto speeds = measure_speed(parameters(options.cache), *preset, kMeasuringSeconds, go_on);
+  const auto device = DeviceChoice::parse(options.device);
+  if (!device) return tl::unexpected(device.error().message);
+  const auto speeds = measure_speed(parameters(options.cache), *preset, *device, kMeasuringSeconds, go_on);
   if (!speeds) return tl::unexpected(speeds.error().message);
   double cycles = 0;
   double seconds = 0;

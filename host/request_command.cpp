@@ -15,7 +15,7 @@
 #include "host/interrupt.h"
 #include "host/output_file.h"
 #include "host/progress_bar.h"
-#include "host/rpc/credentials.h"
+#include "host/requester_connection.h"
 #include "host/rpc/requester.h"
 #include "vm/elf.h"
 
@@ -23,23 +23,6 @@ namespace magnetar::host {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// "RESOURCE_EXHAUSTED" as "resource-exhausted".
-std::string error_kind(std::string status) {
-  std::transform(status.begin(), status.end(), status.begin(), [](char c) {
-    return c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return status;
-}
-
-CommandError to_command_error(const rpc::CallError& error, const std::string& address) {
-  if (error.interrupted) return {kInterrupted, "interrupted", "interrupted; the job goes on, ask again for its proof"};
-  std::string message = fmt::format("{} says {}: {}", address, error.status, error.message);
-  if (error.unreachable) return {kEnvironment, error_kind(error.status), std::move(message)};
-  if (error.status == "INVALID_ARGUMENT") return {kUnusableInput, error_kind(error.status), std::move(message)};
-  if (error.status == "FAILED_PRECONDITION") return {kGuestFaulted, error_kind(error.status), std::move(message)};
-  return {kRefused, error_kind(error.status), std::move(message)};
-}
 
 }  // namespace
 
@@ -75,12 +58,10 @@ Result<int> RequestCommand::run() const {
   if (*steps && std::max((*steps)->first, (*steps)->count.value_or(0)) > INT32_MAX) {
     return tl::unexpected(CommandError{kUnusableInput, "usage", "--steps: numbers up to 2,147,483,647"});
   }
-  auto shown_token = token();
+  auto shown_token = read_token(token_file_);
   if (!shown_token) return tl::unexpected(shown_token.error());
-  const auto credentials = rpc::client_credentials(
-      orchestrator_.address, {.ca = orchestrator_.tls_ca, .cert = orchestrator_.tls_cert, .key = orchestrator_.tls_key},
-      orchestrator_.plaintext);
-  if (!credentials) return tl::unexpected(CommandError{kUnusableInput, "bad-connection", credentials.error()});
+  const auto requester = connect(orchestrator_, *std::move(shown_token));
+  if (!requester) return tl::unexpected(requester.error());
 
   catch_interrupts();
   rpc::ProofWanted wanted{.elf = {reinterpret_cast<const char*>(program->data()), program->size()},
@@ -89,7 +70,6 @@ Result<int> RequestCommand::run() const {
     wanted.first_step = static_cast<std::int32_t>((*steps)->first);
     if ((*steps)->count) wanted.steps = static_cast<std::int32_t>(*(*steps)->count);
   }
-  const rpc::Requester requester(orchestrator_.address, *credentials, *std::move(shown_token));
   const Clock::time_point start = Clock::now();
   const auto since = [](Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); };
   std::optional<std::string> proof;
@@ -104,7 +84,7 @@ Result<int> RequestCommand::run() const {
     Clock::time_point last_seen = start;
     for (auto pause = std::chrono::milliseconds(250);; pause = std::min(2 * pause, std::chrono::milliseconds(5'000))) {
       const Clock::time_point asked = Clock::now();
-      auto reply = requester.request_proof(wanted, [&] {
+      auto reply = requester->request_proof(wanted, [&] {
         show("waiting");
         return !interrupted();
       });
@@ -191,19 +171,6 @@ Result<int> RequestCommand::run() const {
     fmt::print(stderr, "magnetar: the proof was refused ({}): {}\n", verdict->reason, verdict->message);
   }
   return verdict->accepted ? kDone : kRefused;
-}
-
-Result<std::string> RequestCommand::token() const {
-  if (token_file_.empty()) return std::string();
-  const auto bytes = read_file(token_file_, 4096);
-  if (!bytes) return tl::unexpected(bytes.error());
-  std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.pop_back();
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  if (!plain) {
-    return tl::unexpected(CommandError{kUnusableInput, "bad-token", fmt::format("{} holds no token", token_file_)});
-  }
-  return text;
 }
 
 Result<void> RequestCommand::keep(const std::string& proof) const {

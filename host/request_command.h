@@ -18,7 +18,6 @@ class RequestCommand final : public Command {
   Result<int> run() const override;
 
  private:
-  Result<std::string> token() const;
   Result<void> keep(const std::string& proof) const;
 
   proving::ProofSystem& proof_system_;

@@ -68,10 +68,9 @@ Result<int> WorkerCommand::run() const {
   if (!credentials) return tl::unexpected(CommandError{kUnusableInput, "bad-connection", credentials.error()});
   auto state = worker::StateFolder::open(state_folder_);
   if (!state) return environment("bad-state-folder", state.error());
-  if (const auto device = proving_.check_device(); !device) return tl::unexpected(device.error());
   const auto threads = proving_.limit_threads();
   const proving::ProofSystem::ProverOptions options{
-      .cache = cache_.path(), .preset = proving_.params, .limits = limits_};
+      .cache = cache_.path(), .preset = proving_.params, .device = proving_.device, .limits = limits_};
   const auto prover = proof_system_.prover(options);
   if (!prover) return tl::unexpected(CommandError{kUnusableInput, "bad-prover", prover.error()});
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,9 +48,11 @@ std::span<const std::uint8_t> as_octets(std::string_view text) {
 
 }  // namespace
 
-NovaProver::NovaProver(zkvm::ParameterStore& store, const zkvm::Preset& preset, const ExecutionLimits& limits)
+NovaProver::NovaProver(zkvm::ParameterStore& store, const zkvm::Preset& preset, MakeDevices make_devices,
+                       const ExecutionLimits& limits)
     : store_(store),
       preset_(preset),
+      make_devices_(std::move(make_devices)),
       limits_{.max_cycles = limits.max_cycles, .max_memory_bytes = limits.max_memory_bytes} {}
 
 tl::expected<std::string, ProveFailure> NovaProver::prove(const worker::Work& work, const worker::Watch& watch) {
@@ -86,13 +90,21 @@ tl::expected<std::string, ProveFailure> NovaProver::prove(const worker::Work& wo
                                        start ? &*start : nullptr);
   if (!plan) return tl::unexpected(to_failure(plan.error()));
   const auto parameters = store_.parameters(plan->statement.layout);
-  const zkvm::Devices devices = zkvm::cpu_devices(*parameters);
+  zkvm::Devices devices = make_devices_(*parameters);
   zkvm::Control control{.progress = on_progress,
                         .save = [&](const zkvm::ProvingState& state) { watch.save(as_text(zkvm::encode(state))); }};
   if (watch.resume) {
     if (auto state = zkvm::decode_proving_state(as_octets(*watch.resume))) control.resume = *std::move(state);
   }
-  auto proved = zkvm::prove(*parameters, *plan, devices, control);
+  tl::expected<zkvm::ProvedSegment, zkvm::ProveError> proved;
+  try {
+    proved = zkvm::prove(*parameters, *plan, devices, control);
+  } catch (const std::exception& error) {
+    if (devices.name == "cpu") throw;
+    fmt::print(stderr, "magnetar: {} failed ({}); the CPU proves this segment\n", devices.name, error.what());
+    devices = zkvm::cpu_devices(*parameters);
+    proved = zkvm::prove(*parameters, *plan, devices, control);
+  }
   if (!proved) return tl::unexpected(to_failure(proved.error()));
   zkvm::Bundle bundle;
   bundle.segments.push_back(std::move(proved->proof));

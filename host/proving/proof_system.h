@@ -51,6 +51,7 @@ class ProofSystem {
   struct ProverOptions {
     std::filesystem::path cache;
     std::string preset;  ///< of the parameters
+    std::string device;  ///< as `--device` names it
     ExecutionLimits limits{};
   };
   /// For a worker. The error is a sentence.

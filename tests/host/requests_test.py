@@ -97,7 +97,7 @@ class Requests(NetworkTest):
     def test_deadlines(self):
         orchestrator = self.orchestrator("--job-ttl", "700ms")
         stub = orchestrator.stub()
-        self.assert_refused(grpc.StatusCode.DEADLINE_EXCEEDED, "", stub.RequestProof, proof_request(), timeout=0.3)
+        self.assert_refused(grpc.StatusCode.DEADLINE_EXCEEDED, ".", stub.RequestProof, proof_request(), timeout=0.3)
         self.assert_refused(grpc.StatusCode.DEADLINE_EXCEEDED, "job|done", stub.RequestProof, proof_request(data=b"x"),
                             timeout=20)
         code, message = Prover(stub).outcome()
@@ -118,23 +118,21 @@ class Requests(NetworkTest):
         stub = self.orchestrator().stub()
         sleepers = [stub.Compile.future(pb.CompileRequest(source=pb.ProgramSource(rust_single_file="sleep")))
                     for _ in range(70)]
-        # Two run and 64 wait.
-        refused = [call for call in sleepers if self.settled(call)]
-        self.assertEqual(len(refused), 4)
-        for call in refused:
-            self.assertEqual(call.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        # 64 wait and two run, if those have begun when the last one comes.
+        refused = [call for call in sleepers if self.was_refused(call)]
+        self.assertIn(len(refused), (4, 5, 6))
         start = time.monotonic()
         self.assertFalse(stub.RequestProof(proof_request(count=0), timeout=10).HasField("proof"))
         self.assertLess(time.monotonic() - start, 1)
         for call in sleepers:
             call.cancel()
 
-    def settled(self, call):
+    def was_refused(self, call):
         try:
-            call.exception(timeout=0.1)
+            call.exception(timeout=0.02)
         except grpc.FutureTimeoutError:
             return False
-        return True
+        return call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
     def test_drain(self):
         orchestrator = self.orchestrator("--drain", "20s")

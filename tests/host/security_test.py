@@ -42,7 +42,7 @@ class Tls(NetworkTest):
         ca = ("--tls-ca", self.folder / "ca.pem")
         self.worker(orchestrator.address, *ca)
         self.assert_accepted(self.request(orchestrator.address, *ca))
-        self.assert_refused(grpc.StatusCode.UNAVAILABLE, "", orchestrator.stub().RequestProof, proof_request(count=0),
+        self.assert_refused(grpc.StatusCode.UNAVAILABLE, ".", orchestrator.stub().RequestProof, proof_request(count=0),
                             timeout=5)
         status, result = self.request(orchestrator.address, "--tls-ca", self.folder / "other-ca.pem", "--patience", "0s")
         self.assertEqual((status, result["error"]["kind"]), (4, "unavailable"))
