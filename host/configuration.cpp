@@ -25,9 +25,8 @@ class FileBehindEnvironment final : public CLI::ConfigTOML {
  public:
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     std::vector<CLI::ConfigItem> found = CLI::ConfigTOML::from_config(input);
-    std::erase_if(found, [](const CLI::ConfigItem& item) {
-      return std::getenv(environment_name(item.name).c_str()) != nullptr;
-    });
+    std::erase_if(
+        found, [](const CLI::ConfigItem& item) { return std::getenv(environment_name(item.name).c_str()) != nullptr; });
     return found;
   }
 };
@@ -35,7 +34,8 @@ class FileBehindEnvironment final : public CLI::ConfigTOML {
 }  // namespace
 
 void add_configuration(CLI::App& app) {
-  app.set_config("--config", "", "a TOML file with a section for each command, as [orchestrator], and its flags by name")
+  app.set_config("--config", "",
+                 "a TOML file with a section for each command, as [orchestrator], and its flags by name")
       ->envname("MAGNETAR_CONFIG");
   app.config_formatter(std::make_shared<FileBehindEnvironment>());
   app.allow_config_extras(CLI::config_extras_mode::error);
@@ -46,8 +46,9 @@ void add_configuration(CLI::App& app) {
       if (!names.empty() && names.front() != "help") option->envname(environment_name(names.front()));
     }
   }
-  app.footer("Every flag can be set by an environment variable MAGNETAR_<FLAG> or in the file of --config as well; what "
-             "comes first in this order counts.");
+  app.footer(
+      "Every flag can be set by an environment variable MAGNETAR_<FLAG> or in the file of --config as well; what "
+      "comes first in this order counts.");
 }
 
 }  // namespace magnetar::host

@@ -62,7 +62,8 @@ tl::expected<proving::Verdict, std::string> NovaProofSystem::verify(const std::f
   const auto subject = zkvm::Subject::load(*question.elf, question.input);
   if (!subject) return tl::unexpected(subject.error().message);
   const auto bundle = zkvm::decode_bundle({reinterpret_cast<const std::uint8_t*>(proof.data()), proof.size()});
-  if (!bundle) return proving::Verdict{.reason = std::string(name(bundle.error().kind)), .message = bundle.error().message};
+  if (!bundle)
+    return proving::Verdict{.reason = std::string(name(bundle.error().kind)), .message = bundle.error().message};
 
   // Without a number of steps the range must end with the execution, which is seen by its halting.
   const std::uint64_t first = bundle->segments.front().statement.first_step;
@@ -74,12 +75,16 @@ tl::expected<proving::Verdict, std::string> NovaProofSystem::verify(const std::f
   zkvm::Claim claim;
   if (first == 0) {
     auto verified = zkvm::verify(*subject, *bundle, store, range);
-    if (verified) claim = *std::move(verified);
-    else refusal = std::move(verified.error());
+    if (verified)
+      claim = *std::move(verified);
+    else
+      refusal = std::move(verified.error());
   } else {
     auto verified = zkvm::verify_assuming(*subject, *bundle, store, range);
-    if (verified) claim = std::move(verified->claim);
-    else refusal = std::move(verified.error());
+    if (verified)
+      claim = std::move(verified->claim);
+    else
+      refusal = std::move(verified.error());
   }
   if (refusal) return proving::Verdict{.reason = std::string(name(refusal->reason)), .message = refusal->message};
   if (!question.steps && !claim.halted) {

@@ -73,72 +73,96 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
   ci_max_steps_ = defaults.policy.ci_max_steps;
   heartbeat_ms_ = static_cast<std::uint64_t>(defaults.policy.heartbeat_interval.count());
 
-  flags().add_option("--listen", listen_, "for gRPC; port 0: a free one, which is printed")
+  flags()
+      .add_option("--listen", listen_, "for gRPC; port 0: a free one, which is printed")
       ->type_name("HOST:PORT")
       ->capture_default_str();
   flags().add_option("--http", http_, "for /metrics and the status page; not served otherwise")->type_name("HOST:PORT");
-  flags().add_option("--store", store_, "jobs and provers; otherwise sqlite:DIR/orchestrator.db in the state folder")
+  flags()
+      .add_option("--store", store_, "jobs and provers; otherwise sqlite:DIR/orchestrator.db in the state folder")
       ->type_name("sqlite:FILE|postgres://...");
-  flags().add_option("--state", state_folder_, "for the embedded store and proofs")
+  flags()
+      .add_option("--state", state_folder_, "for the embedded store and proofs")
       ->type_name("DIR")
       ->capture_default_str();
   flags().add_option("--tls-cert", tls_cert_, "the server's certificate chain, in PEM")->type_name("FILE");
   flags().add_option("--tls-key", tls_key_, "its key, in PEM")->type_name("FILE");
-  flags().add_option("--tls-client-ca", tls_client_ca_, "provers must show a certificate of it, in PEM")
+  flags()
+      .add_option("--tls-client-ca", tls_client_ca_, "provers must show a certificate of it, in PEM")
       ->type_name("FILE");
-  flags().add_option("--tokens", tokens_, "requesters must show one of these: lines NAME TOKEN [request] [compile]")
+  flags()
+      .add_option("--tokens", tokens_, "requesters must show one of these: lines NAME TOKEN [request] [compile]")
       ->type_name("FILE");
   flags().add_flag("--plaintext", plaintext_, "no TLS, whatever the address; loopback addresses need none");
-  flags().add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
+  flags()
+      .add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
       ->type_name("N")
       ->capture_default_str();
-  flags().add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
+  flags()
+      .add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
       ->type_name("N")
       ->capture_default_str();
-  flags().add_option("--max-elf-bytes", max_elf_bytes_, "refuse larger ELF files")->type_name("N")->capture_default_str();
-  flags().add_option("--max-input-bytes", max_input_bytes_, "refuse longer inputs")->type_name("N")->capture_default_str();
-  flags().add_option("--max-message-bytes", max_message_bytes_, "refuse longer messages of requesters and provers")
+  flags()
+      .add_option("--max-elf-bytes", max_elf_bytes_, "refuse larger ELF files")
+      ->type_name("N")
+      ->capture_default_str();
+  flags()
+      .add_option("--max-input-bytes", max_input_bytes_, "refuse longer inputs")
+      ->type_name("N")
+      ->capture_default_str();
+  flags()
+      .add_option("--max-message-bytes", max_message_bytes_, "refuse longer messages of requesters and provers")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{1024}, rpc::ServerOptions().max_message_bytes))
       ->capture_default_str();
-  flags().add_option("--max-jobs", max_jobs_, "refuse requests when so many jobs are open")
+  flags()
+      .add_option("--max-jobs", max_jobs_, "refuse requests when so many jobs are open")
       ->type_name("N")
       ->capture_default_str();
-  flags().add_option("--max-requests-per-client", max_requests_per_client_, "that wait at the same time")
+  flags()
+      .add_option("--max-requests-per-client", max_requests_per_client_, "that wait at the same time")
       ->type_name("N")
       ->capture_default_str();
-  flags().add_option("--ci-max-steps", ci_max_steps_, "provers of type ci get no longer executions")
+  flags()
+      .add_option("--ci-max-steps", ci_max_steps_, "provers of type ci get no longer executions")
       ->type_name("N")
       ->capture_default_str();
   const auto is_duration = [](const std::string& text) {
     return parse_duration(text) ? std::string() : "'" + text + "' is no duration, as 250ms, 90s, 5m, 24h or 7d";
   };
-  flags().add_option("--result-ttl", result_ttl_, "how long results stay available")
+  flags()
+      .add_option("--result-ttl", result_ttl_, "how long results stay available")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags().add_option("--job-ttl", job_ttl_, "jobs that are not done by then fail")
+  flags()
+      .add_option("--job-ttl", job_ttl_, "jobs that are not done by then fail")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags().add_option("--quarantine", quarantine_, "for provers whose proof was invalid")
+  flags()
+      .add_option("--quarantine", quarantine_, "for provers whose proof was invalid")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags().add_option("--drain", drain_, "how long provers may go on after SIGTERM")
+  flags()
+      .add_option("--drain", drain_, "how long provers may go on after SIGTERM")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags().add_option("--straggler-grace", straggler_grace_,
-                     "a segment that takes this longer than twice its estimate goes to a second prover")
+  flags()
+      .add_option("--straggler-grace", straggler_grace_,
+                  "a segment that takes this longer than twice its estimate goes to a second prover")
       ->type_name("TIME")
       ->check(is_duration)
       ->capture_default_str();
-  flags().add_option("--heartbeat-ms", heartbeat_ms_, "provers silent for three times as long have disappeared")
+  flags()
+      .add_option("--heartbeat-ms", heartbeat_ms_, "provers silent for three times as long have disappeared")
       ->type_name("N")
       ->check(CLI::Range(10u, 3'600'000u))
       ->capture_default_str();
-  flags().add_option("--workers", workers_, "threads that execute, verify and assemble")
+  flags()
+      .add_option("--workers", workers_, "threads that execute, verify and assemble")
       ->type_name("N")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();
@@ -152,8 +176,8 @@ Result<int> OrchestratorCommand::run() const {
 
   rpc::ServerOptions server_options;
   server_options.listen = listen_;
-  const auto credentials = rpc::server_credentials(
-      listen_, {.cert = tls_cert_, .key = tls_key_, .client_ca = tls_client_ca_}, plaintext_);
+  const auto credentials =
+      rpc::server_credentials(listen_, {.cert = tls_cert_, .key = tls_key_, .client_ca = tls_client_ca_}, plaintext_);
   if (!credentials) return unusable("bad-connection", credentials.error());
   server_options.credentials = *credentials;
   server_options.provers_authenticated = !tls_client_ca_.empty();
@@ -178,7 +202,8 @@ Result<int> OrchestratorCommand::run() const {
   std::error_code error;
   std::filesystem::create_directories(state_folder_, error);
   if (error) {
-    return environment("bad-state-folder", fmt::format("cannot make the folder {}: {}", state_folder_, error.message()));
+    return environment("bad-state-folder",
+                       fmt::format("cannot make the folder {}: {}", state_folder_, error.message()));
   }
   const std::filesystem::path folder(state_folder_);
   const auto store = store::open_store(store_.empty() ? "sqlite:" + (folder / "orchestrator.db").string() : store_,
@@ -216,16 +241,15 @@ Result<int> OrchestratorCommand::run() const {
 
   std::unique_ptr<http::HttpServer> http_server;
   if (http_address) {
-    auto pages = http::Pages{
-        .metrics = [&] { return http::metrics((*dispatcher)->snapshot(), (*server)->counts()); },
-        .status =
-            [&] {
-              const auto uptime =
-                  std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started);
-              return http::to_json((*dispatcher)->snapshot(), (*server)->counts(), clock(), uptime)
-                  .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-            },
-        .ready = [&] { return !(*dispatcher)->snapshot().draining; }};
+    auto pages = http::Pages{.metrics = [&] { return http::metrics((*dispatcher)->snapshot(), (*server)->counts()); },
+                             .status =
+                                 [&] {
+                                   const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(
+                                       std::chrono::steady_clock::now() - started);
+                                   return http::to_json((*dispatcher)->snapshot(), (*server)->counts(), clock(), uptime)
+                                       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+                                 },
+                             .ready = [&] { return !(*dispatcher)->snapshot().draining; }};
     auto running = http::HttpServer::start(http_address->host, std::stoi(http_address->port), std::move(pages));
     if (!running) return environment("cannot-listen", running.error());
     http_server = *std::move(running);

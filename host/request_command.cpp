@@ -53,7 +53,8 @@ RequestCommand::RequestCommand(CLI::App& app, proving::ProofSystem& proof_system
   cache_.add_to(flags());
   flags().add_option("--out", out_, "keep the proof in this file")->type_name("FILE");
   flags().add_option("--token-file", token_file_, "a file that holds the bearer token to show")->type_name("FILE");
-  flags().add_option("--patience", patience_, "how long to try again when the orchestrator is away")
+  flags()
+      .add_option("--patience", patience_, "how long to try again when the orchestrator is away")
       ->type_name("TIME")
       ->check([](const std::string& text) {
         return parse_duration(text) ? std::string() : "'" + text + "' is no duration, as 250ms, 90s, 5m, 24h or 7d";
@@ -90,9 +91,7 @@ Result<int> RequestCommand::run() const {
   }
   const rpc::Requester requester(orchestrator_.address, *credentials, *std::move(shown_token));
   const Clock::time_point start = Clock::now();
-  const auto since = [](Clock::time_point from) {
-    return std::chrono::duration<double>(Clock::now() - from).count();
-  };
+  const auto since = [](Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); };
   std::optional<std::string> proof;
   {
     ProgressBar bar(!json());
@@ -125,7 +124,8 @@ Result<int> RequestCommand::run() const {
       for (const Clock::time_point until = Clock::now() + pause; Clock::now() < until;) {
         show("away");
         if (interrupted()) {
-          return tl::unexpected(CommandError{kInterrupted, "interrupted", "interrupted while the orchestrator is away"});
+          return tl::unexpected(
+              CommandError{kInterrupted, "interrupted", "interrupted while the orchestrator is away"});
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
       }
@@ -138,7 +138,8 @@ Result<int> RequestCommand::run() const {
       return tl::unexpected(CommandError{kRefused, "no-proof", "the orchestrator's reply holds no proof"});
     }
     if (json()) {
-      if (auto printed = print_json({{"accepted", false}, {"reason", "no-steps"}, {"request_seconds", request_seconds}});
+      if (auto printed =
+              print_json({{"accepted", false}, {"reason", "no-steps"}, {"request_seconds", request_seconds}});
           !printed) {
         return tl::unexpected(printed.error());
       }
@@ -180,7 +181,8 @@ Result<int> RequestCommand::run() const {
     if (auto written = write_stdout(verdict->output.data(), verdict->output.size()); !written) {
       return tl::unexpected(written.error());
     }
-    fmt::print(stderr, "proved and verified: {} cycles, {} steps from {}{}{}; {} bytes, {:.1f} s, verified in {:.2f} s\n",
+    fmt::print(stderr,
+               "proved and verified: {} cycles, {} steps from {}{}{}; {} bytes, {:.1f} s, verified in {:.2f} s\n",
                verdict->cycles, verdict->steps, verdict->first_step,
                verdict->halted ? fmt::format(", exit code {}", verdict->exit_code) : "",
                verdict->complete ? "" : ", if the machine was in the state that the proof assumes", proof->size(),

@@ -20,30 +20,38 @@ WorkerCommand::WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system)
       proof_system_(proof_system),
       state_folder_(default_state_folder() + "/worker") {
   orchestrator_.add_to(flags());
-  flags().add_option("--state", state_folder_, "for the prover's id, checkpoints and proofs that are not delivered yet")
+  flags()
+      .add_option("--state", state_folder_, "for the prover's id, checkpoints and proofs that are not delivered yet")
       ->type_name("DIR")
       ->capture_default_str();
-  flags().add_option("--type", type_, "ci: gets short work only")
+  flags()
+      .add_option("--type", type_, "ci: gets short work only")
       ->check(CLI::IsMember({"volunteer", "ci"}))
       ->capture_default_str();
   proving_.add_to(flags());
   cache_.add_to(flags());
-  flags().add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
+  flags()
+      .add_option("--max-cycles", limits_.max_cycles, "refuse programs that have not halted by then")
       ->type_name("N")
       ->capture_default_str();
-  flags().add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
+  flags()
+      .add_option("--max-memory", limits_.max_memory_bytes, "refuse programs that touch more, in bytes")
       ->type_name("N")
       ->capture_default_str();
-  flags().add_option("--estimate", estimate_, "cycles proved in a second, as told to the orchestrator; otherwise measured")
+  flags()
+      .add_option("--estimate", estimate_, "cycles proved in a second, as told to the orchestrator; otherwise measured")
       ->type_name("HZ")
       ->check(CLI::PositiveNumber);
-  flags().add_option("--heartbeat-ms", heartbeat_ms_, "between two signs of life")
+  flags()
+      .add_option("--heartbeat-ms", heartbeat_ms_, "between two signs of life")
       ->check(CLI::Range(10u, 10'000u))
       ->capture_default_str();
-  flags().add_option("--progress-ms", progress_ms_, "between two reports of progress")
+  flags()
+      .add_option("--progress-ms", progress_ms_, "between two reports of progress")
       ->check(CLI::Range(10u, 5'000u))
       ->capture_default_str();
-  flags().add_option("--reconnect-ms", reconnect_ms_, "before the first try to connect again; doubled up to a minute")
+  flags()
+      .add_option("--reconnect-ms", reconnect_ms_, "before the first try to connect again; doubled up to a minute")
       ->check(CLI::Range(1u, 60'000u))
       ->capture_default_str();
   log_.add_to(flags());

@@ -26,8 +26,8 @@ class Columns {
   /// The value as an element. Field columns must be settled.
   algebra::Fr get(std::size_t variable, std::size_t row) const;
 
-  /// All rows of a variable as they are stored: unsigned integers of 1, 2 or 4 bytes or signed ones of 8 by the width (a
-  /// bit takes a byte), or elements in Montgomery form.
+  /// All rows of a variable as they are stored: unsigned integers of 1, 2 or 4 bytes or signed ones of 8 by the width
+  /// (a bit takes a byte), or elements in Montgomery form.
   std::span<const std::byte> column(std::size_t variable) const;
 
   /// u = 1 and the values of `count` rows from `first` on, one row after the other: 1 + variables() integers each, 0 in

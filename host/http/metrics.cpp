@@ -61,8 +61,8 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
 
   // Every state is there, so that a rule on one finds a number.
   std::map<store::JobState, std::uint64_t> by_state;
-  for (const auto state : {store::JobState::kAccepted, store::JobState::kReady, store::JobState::kProving,
-                           store::JobState::kAssembling}) {
+  for (const auto state :
+       {store::JobState::kAccepted, store::JobState::kReady, store::JobState::kProving, store::JobState::kAssembling}) {
     by_state[state] = 0;
   }
   for (const auto& job : snapshot.jobs) ++by_state[job.progress.state];
@@ -88,7 +88,8 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
     metric.gauge.value = static_cast<double>(count);
   }
   families.gauge("cycles_per_second", "What the provers at work are taken to prove together", speed);
-  families.gauge("waiting_requests", "Requesters that wait for a proof", static_cast<double>(snapshot.waiting_requests));
+  families.gauge("waiting_requests", "Requesters that wait for a proof",
+                 static_cast<double>(snapshot.waiting_requests));
   families.gauge("pending_tasks", "Executions, verifications and assemblies that wait for a thread",
                  static_cast<double>(snapshot.pending_tasks));
   families.gauge("pending_bytes", "Bytes of messages that are held in memory",

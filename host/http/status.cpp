@@ -39,18 +39,12 @@ nlohmann::json to_json(const dispatch::Counters& c) {
 
 nlohmann::json to_json(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& calls, dispatch::Time now,
                        std::chrono::seconds uptime) {
-  nlohmann::json object = {{"orchestrator", snapshot.orchestrator},
-                           {"draining", snapshot.draining},
-                           {"uptime_seconds", uptime.count()},
-                           {"waiting_requests", snapshot.waiting_requests},
-                           {"pending_tasks", snapshot.pending_tasks},
-                           {"pending_bytes", snapshot.pending_bytes},
-                           {"counters", to_json(snapshot.counters)},
-                           {"job_count", snapshot.jobs.size()},
-                           {"prover_count", snapshot.provers.size()},
-                           {"jobs", nlohmann::json::array()},
-                           {"provers", nlohmann::json::array()},
-                           {"calls", nlohmann::json::array()}};
+  nlohmann::json object = {{"orchestrator", snapshot.orchestrator},   {"draining", snapshot.draining},
+                           {"uptime_seconds", uptime.count()},        {"waiting_requests", snapshot.waiting_requests},
+                           {"pending_tasks", snapshot.pending_tasks}, {"pending_bytes", snapshot.pending_bytes},
+                           {"counters", to_json(snapshot.counters)},  {"job_count", snapshot.jobs.size()},
+                           {"prover_count", snapshot.provers.size()}, {"jobs", nlohmann::json::array()},
+                           {"provers", nlohmann::json::array()},      {"calls", nlohmann::json::array()}};
   for (const auto& row : calls.rows) {
     object["calls"].push_back({{"rpc", row.rpc}, {"status", row.status}, {"count", row.count}});
   }
@@ -69,9 +63,8 @@ nlohmann::json to_json(const dispatch::Snapshot& snapshot, const rpc::RpcCounts&
   }
   // Those at work first.
   auto provers = snapshot.provers;
-  std::stable_sort(provers.begin(), provers.end(), [](const auto& a, const auto& b) {
-    return a.segment.has_value() && !b.segment.has_value();
-  });
+  std::stable_sort(provers.begin(), provers.end(),
+                   [](const auto& a, const auto& b) { return a.segment.has_value() && !b.segment.has_value(); });
   double speed = 0;
   std::size_t busy = 0;
   for (const auto& prover : provers) {

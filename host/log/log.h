@@ -35,11 +35,9 @@ struct Field {
   Field(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
   Field(std::string_view k, bool v) : key(k), value(v) {}
   template <typename T>
-    requires std::is_integral_v<T>
-  Field(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
+  requires std::is_integral_v<T> Field(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
   template <typename T>
-    requires std::is_floating_point_v<T>
-  Field(std::string_view k, T v) : key(k), value(static_cast<double>(v)) {}
+  requires std::is_floating_point_v<T> Field(std::string_view k, T v) : key(k), value(static_cast<double>(v)) {}
 };
 
 /// A structured log on standard error, for use by several threads. What a peer sent cannot forge a line: control

@@ -71,8 +71,7 @@ tl::expected<void, dispatch::ProofEngine::Refusal> NovaEngine::verify(const disp
   if (!known) return tl::unexpected(Refusal{.invalid = false, .message = known.error().message});
   const auto bundle = zkvm::decode_bundle(as_octets(proof));
   if (!bundle) return tl::unexpected(Refusal{.invalid = true, .message = bundle.error().message});
-  const auto state =
-      zkvm::MachineState::at((*known)->state_at(range.first_step * vm::kCyclesPerStep, limits_));
+  const auto state = zkvm::MachineState::at((*known)->state_at(range.first_step * vm::kCyclesPerStep, limits_));
   const auto claim = zkvm::verify_from(state, (*known)->subject, *bundle, store_,
                                        zkvm::StepRange{.first = range.first_step, .count = range.steps});
   if (!claim) {

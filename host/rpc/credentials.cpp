@@ -98,9 +98,8 @@ tl::expected<std::shared_ptr<grpc::ServerCredentials>, std::string> server_crede
   for (const auto* file : {&cert, &key, &client_ca}) {
     if (!*file) return tl::unexpected(file->error());
   }
-  grpc::SslServerCredentialsOptions options(tls.client_ca.empty()
-                                                ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-                                                : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  grpc::SslServerCredentialsOptions options(tls.client_ca.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                                                  : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   options.pem_root_certs = *client_ca;
   options.pem_key_cert_pairs.push_back({.private_key = *key, .cert_chain = *cert});
   return grpc::SslServerCredentials(options);

@@ -16,8 +16,9 @@ namespace {
 namespace pb = nexus::orchestrator;
 
 // Starts a call, and waits for its end. `start` is given the context and what to call then.
-std::optional<CallError> wait_for(const std::string& token, const std::function<bool()>& go_on,
-                                  const std::function<void(grpc::ClientContext&, std::function<void(grpc::Status)>)>& start) {
+std::optional<CallError> wait_for(
+    const std::string& token, const std::function<bool()>& go_on,
+    const std::function<void(grpc::ClientContext&, std::function<void(grpc::Status)>)>& start) {
   grpc::ClientContext context;
   if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
   std::promise<grpc::Status> promise;

@@ -13,7 +13,7 @@ namespace magnetar::rpc {
 
 /// How a call of a requester ended that gave nothing.
 struct CallError {
-  std::string status;      ///< "UNAVAILABLE" and so on
+  std::string status;  ///< "UNAVAILABLE" and so on
   std::string message;
   bool unreachable = false;  ///< the orchestrator is not there, or not now: the same call may succeed later
   bool interrupted = false;  ///< as `go_on` wished

@@ -84,9 +84,8 @@ class Server::State {
   class CompileCall;
   class ProverCall;
   // Streams come as bytes: read as messages, a malformed one could not be told from the end of the stream.
-  using ServiceBase = pb::Orchestrator::WithCallbackMethod_RequestProof<
-      pb::Orchestrator::WithCallbackMethod_Compile<
-          pb::Orchestrator::WithRawCallbackMethod_AddProver<pb::Orchestrator::Service>>>;
+  using ServiceBase = pb::Orchestrator::WithCallbackMethod_RequestProof<pb::Orchestrator::WithCallbackMethod_Compile<
+      pb::Orchestrator::WithRawCallbackMethod_AddProver<pb::Orchestrator::Service>>>;
   class Service final : public ServiceBase {
    public:
     explicit Service(State& state) : state_(state) {}
@@ -265,9 +264,8 @@ class Server::State::CompileCall final : public grpc::ServerUnaryReactor,
       self->finish(grpc::Status::OK);
     });
     if (!posted) {
-      end(refusal(
-          grpc::StatusCode::RESOURCE_EXHAUSTED,
-          fmt::format("{} compilations wait already, as many as may", state_.options_.max_waiting_compilations)));
+      end(refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, fmt::format("{} compilations wait already, as many as may",
+                                                                    state_.options_.max_waiting_compilations)));
     }
   }
 
@@ -308,9 +306,8 @@ grpc::ServerUnaryReactor* Server::State::Service::Compile(grpc::CallbackServerCo
   }
   const std::string& source = request->source().rust_single_file();
   if (source.size() > state_.options_.max_source_bytes) {
-    return refuse(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                  fmt::format("the source has {} bytes; the limit is {}", source.size(),
-                              state_.options_.max_source_bytes));
+    return refuse(grpc::StatusCode::RESOURCE_EXHAUSTED, fmt::format("the source has {} bytes; the limit is {}",
+                                                                    source.size(), state_.options_.max_source_bytes));
   }
   const auto call = std::make_shared<CompileCall>(state_, *response);
   call->begin(source);
@@ -351,8 +348,7 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
     request.set_steps_to_prove(static_cast<std::int32_t>(work.range.steps));
     auto bytes = std::make_unique<grpc::ByteBuffer>();
     bool owned = false;
-    const grpc::Status encoded =
-        grpc::SerializationTraits<pb::ProverResponse>::Serialize(message, bytes.get(), &owned);
+    const grpc::Status encoded = grpc::SerializationTraits<pb::ProverResponse>::Serialize(message, bytes.get(), &owned);
     if (!encoded.ok()) return end(encoded);
     const std::lock_guard lock(mutex_);
     if (ended_) return;
@@ -377,10 +373,9 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
       Finish(status);
     }
     if (session) {
-      state_.log_.info("prover's stream ends", {{"prover", prover},
-                                                {"peer", peer_},
-                                                {"status", code_name(status)},
-                                                {"reason", status.error_message()}});
+      state_.log_.info(
+          "prover's stream ends",
+          {{"prover", prover}, {"peer", peer_}, {"status", code_name(status)}, {"reason", status.error_message()}});
     }
   }
 
@@ -434,7 +429,8 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
   }
 
  private:
-  // With mutex_ held. One write at a time: the next one starts when OnWriteDone has come, whatever the peer sends before.
+  // With mutex_ held. One write at a time: the next one starts when OnWriteDone has come, whatever the peer sends
+  // before.
   void write_next() {
     if (writing_ || !next_) return;
     out_ = std::move(next_);
@@ -482,9 +478,8 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
     }
     const auto session = state_.dispatcher_.connect(registration, shared_from_this());
     if (!session) {
-      state_.log_.warning("prover refused", {{"prover", registration.prover},
-                                             {"peer", peer_},
-                                             {"reason", session.error().message}});
+      state_.log_.warning("prover refused",
+                          {{"prover", registration.prover}, {"peer", peer_}, {"reason", session.error().message}});
       return end(to_wire(session.error()));
     }
     bool gone = false;
@@ -494,9 +489,9 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
       gone = ended_;
     }
     registration_timer_.Cancel();
-    state_.log_.info("prover connected", {{"prover", registration.prover},
-                                          {"peer", peer_},
-                                          {"estimated_hertz", registration.hertz.value_or(0)}});
+    state_.log_.info(
+        "prover connected",
+        {{"prover", registration.prover}, {"peer", peer_}, {"estimated_hertz", registration.hertz.value_or(0)}});
     if (gone) return state_.dispatcher_.disconnect(*session);
     StartRead(&in_bytes_);
   }
@@ -574,8 +569,8 @@ tl::expected<void, std::string> Server::State::start() {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   server_ = builder.BuildAndStart();
   if (!server_ || port_ == 0) {
-    return tl::unexpected(fmt::format("cannot listen on {}: is the port in use, or the TLS certificate and key no pair?",
-                                      options_.listen));
+    return tl::unexpected(fmt::format(
+        "cannot listen on {}: is the port in use, or the TLS certificate and key no pair?", options_.listen));
   }
   return {};
 }
@@ -626,10 +621,9 @@ tl::expected<std::string, grpc::Status> Server::State::authorize(const grpc::Cal
 grpc::ServerUnaryReactor* Server::State::refuse(grpc::CallbackServerContext& context, std::string_view rpc,
                                                 const grpc::Status& status) {
   count(rpc, status);
-  log_.info("call refused", {{"rpc", rpc},
-                             {"peer", context.peer()},
-                             {"status", code_name(status)},
-                             {"reason", status.error_message()}});
+  log_.info(
+      "call refused",
+      {{"rpc", rpc}, {"peer", context.peer()}, {"status", code_name(status)}, {"reason", status.error_message()}});
   grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
   reactor->Finish(status);
   return reactor;
@@ -670,8 +664,7 @@ RpcCounts Server::State::counts() const {
   RpcCounts counts;
   const std::lock_guard lock(mutex_);
   for (const auto& [key, count] : counts_) {
-    counts.rows.push_back(
-        {std::string(key.first), std::string(code_name(grpc::Status(key.second, ""))), count});
+    counts.rows.push_back({std::string(key.first), std::string(code_name(grpc::Status(key.second, ""))), count});
   }
   for (const auto& [requester, waiting] : waiting_) counts.waiting_requests += waiting;
   return counts;

@@ -25,10 +25,10 @@ using Compile = std::function<store::Expected<std::string>(const std::string& so
 struct ServerOptions {
   std::string listen;  ///< HOST:PORT; port 0: one that is free
   std::shared_ptr<grpc::ServerCredentials> credentials;
-  std::optional<Tokens> tokens{};  ///< none: anybody may request and compile
+  std::optional<Tokens> tokens{};      ///< none: anybody may request and compile
   bool provers_authenticated = false;  ///< provers must have shown a certificate that the credentials accept
 
-  std::size_t max_requests_per_client = 256;    ///< waiting at the same time
+  std::size_t max_requests_per_client = 256;  ///< waiting at the same time
   std::size_t max_streams_per_connection = 512;
   std::size_t max_message_bytes = std::size_t{512} << 20;  ///< either way
   std::size_t max_source_bytes = std::size_t{1} << 20;

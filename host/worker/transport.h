@@ -48,8 +48,8 @@ class Transport {
   /// Opens a stream, and registers. Only when there is none.
   virtual void open(const Registration& registration, Events events) = 0;
 
-  /// Queues a message; nothing happens when the stream is closed. Of several heartbeats or progress reports that wait, the
-  /// last one goes.
+  /// Queues a message; nothing happens when the stream is closed. Of several heartbeats or progress reports that wait,
+  /// the last one goes.
   virtual void send(Message message) = 0;
 
   /// Tells the orchestrator that nothing more will come; `closed` follows when it has answered.

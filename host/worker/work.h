@@ -16,7 +16,8 @@ struct Work {
   std::uint64_t first_step = 0;
   std::optional<std::uint64_t> steps{};
 
-  /// SHA-256 of all of it, as 64 hexadecimal digits: the same for the same work, whenever and by whomever it is assigned.
+  /// SHA-256 of all of it, as 64 hexadecimal digits: the same for the same work, whenever and by whomever it is
+  /// assigned.
   std::string key() const;
 };
 

@@ -197,11 +197,19 @@ void Worker::Loop::open() {
   link_ = Link::kOpening;
   const std::uint64_t stream = ++stream_;
   log_.debug("connecting", {{"prover", registration_.prover_id}});
-  transport_.open(registration_,
-                  {.connected = [this, stream] { post(Connected{stream}); },
-                   .assigned = [this, stream](Work work) { post(Assigned{stream, std::move(work)}); },
-                   .written = [this, stream](std::string key) { post(Written{stream, std::move(key)}); },
-                   .closed = [this, stream](Closed closed) { post(Ended{stream, std::move(closed)}); }});
+  transport_.open(registration_, {.connected = [this, stream] { post(Connected{stream}); },
+                                  .assigned =
+                                      [this, stream](Work work) {
+                                        post(Assigned{stream, std::move(work)});
+                                      },
+                                  .written =
+                                      [this, stream](std::string key) {
+                                        post(Written{stream, std::move(key)});
+                                      },
+                                  .closed =
+                                      [this, stream](Closed closed) {
+                                        post(Ended{stream, std::move(closed)});
+                                      }});
 }
 
 void Worker::Loop::handle(Connected connected) {

@@ -110,7 +110,8 @@ class Engine final : public dispatch::ProofEngine {
       return invalid("wrong-range: a proof of something else");
     }
     if (parsed->value("seal", "") != seal_of(*parsed)) return invalid("seal: it is not the proof's");
-    if (parsed->value("state", "") != state_of((*execution)->state_at(range.first_step * vm::kCyclesPerStep, limits_))) {
+    if (parsed->value("state", "") !=
+        state_of((*execution)->state_at(range.first_step * vm::kCyclesPerStep, limits_))) {
       return invalid("state: a segment does not start in the known state");
     }
     return {};
@@ -166,8 +167,8 @@ class Prover final : public worker::Prover {
       return tl::unexpected(worker::ProveFailure{Kind::kUnprovable, std::move(why)});
     };
     const auto input = std::as_bytes(std::span(work.input));
-    const auto subject = zkvm::Subject::load(std::as_bytes(std::span(work.elf)),
-                                             std::make_shared<const std::vector<std::byte>>(input.begin(), input.end()));
+    const auto subject = zkvm::Subject::load(
+        std::as_bytes(std::span(work.elf)), std::make_shared<const std::vector<std::byte>>(input.begin(), input.end()));
     if (!subject) return unprovable(subject.error().message);
     const auto execution = proving::execute(*subject, limits_, [&] { return !watch.go_on(); });
     if (execution == nullptr) return cancelled();
@@ -182,10 +183,11 @@ class Prover final : public worker::Prover {
     auto due = Clock::now();
     auto saved = due;
     for (;; ++done) {
-      const worker::Progress progress{.fraction = steps == 0 ? 1 : static_cast<double>(done) / static_cast<double>(steps),
-                                      .steps_in_trace = in_trace,
-                                      .steps_to_prove = steps,
-                                      .steps_proven = done};
+      const worker::Progress progress{
+          .fraction = steps == 0 ? 1 : static_cast<double>(done) / static_cast<double>(steps),
+          .steps_in_trace = in_trace,
+          .steps_to_prove = steps,
+          .steps_proven = done};
       if (!watch.progress(progress)) {
         watch.save(std::to_string(done));
         return cancelled();
@@ -230,7 +232,8 @@ tl::expected<double, std::string> FakeProofSystem::measure(const ProverOptions&,
 }
 
 tl::expected<proving::Verdict, std::string> FakeProofSystem::verify(const std::filesystem::path&,
-                                                                    const Question& question, const std::string& proof) {
+                                                                    const Question& question,
+                                                                    const std::string& proof) {
   const auto subject = zkvm::Subject::load(*question.elf, question.input);
   if (!subject) return tl::unexpected(subject.error().message);
   const auto bundle = parse(proof);

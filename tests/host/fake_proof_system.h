@@ -21,9 +21,9 @@ struct FakeProver {
   Lie lie = Lie::kNone;
 };
 
-/// A proof system for tests of everything around proofs: programs are really executed, and a proof names program, input,
-/// range and the digest of the machine's state at the range's start, under a seal that only this file can make: an
-/// HMAC in place of cryptography. Proving takes the time that a prover of the given speed would need, goes on from
+/// A proof system for tests of everything around proofs: programs are really executed, and a proof names program,
+/// input, range and the digest of the machine's state at the range's start, under a seal that only this file can make:
+/// an HMAC in place of cryptography. Proving takes the time that a prover of the given speed would need, goes on from
 /// checkpoints, and gives JSON:
 ///
 ///     {"program", "input", "first_step", "steps", "state": hexadecimal digests, "padding", "seal"}

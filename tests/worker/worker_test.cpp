@@ -59,8 +59,10 @@ class FakeTransport final : public Transport {
       registration_ = registration;
       events_ = std::move(events);
     });
-    if (accepts_) events_for_tests().connected();
-    else events_for_tests().closed({.reason = "refused"});
+    if (accepts_)
+      events_for_tests().connected();
+    else
+      events_for_tests().closed({.reason = "refused"});
   }
   void send(Message message) override {
     std::optional<std::string> written;
