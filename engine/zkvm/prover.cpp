@@ -349,8 +349,7 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
   ProvingState state{plan_identity(plan), {}, {}};
   if (control.resume && control.resume->identity == state.identity &&
       control.resume->commitments.size() <= plan.fold_steps &&
-      (control.resume->prover.next == 0 ||
-       ivc::fits(control.resume->prover, parameters.circuits(), plan.fold_steps))) {
+      (control.resume->prover.next == 0 || ivc::fits(control.resume->prover, parameters.circuits(), plan.fold_steps))) {
     state = *control.resume;
   }
   const std::uint64_t resumed_steps = state.prover.next;
