@@ -215,7 +215,7 @@ TEST_F(DispatcherTest, NamesTheLimitThatARequestPasses) {
   const WorkingProver prover(*dispatcher_, "p", 0ms);
   EXPECT_TRUE(one.get());
   EXPECT_TRUE(two.get());
-  EXPECT_EQ(dispatcher_->snapshot().pending_bytes, 0U);
+  EXPECT_TRUE(eventually([&] { return dispatcher_->snapshot().pending_bytes == 0; }));
 }
 
 TEST_F(DispatcherTest, BoundsWhatWaitsToBeTakenIn) {
@@ -518,12 +518,12 @@ TEST_F(DispatcherTest, ADamagedBlobFailsItsJobAndNoOther) {
   const Bytes broken = TextEngine::program(10, "broken"), good = TextEngine::program(10, "good");
   Answer answer = ask(broken);
   ASSERT_TRUE(eventually([&] { return dispatcher_->snapshot().jobs.size() == 1; }));
+  const JobId id = dispatcher_->snapshot().jobs[0].id;
   dispatcher_.reset();
   for (const auto& file : fs::recursive_directory_iterator(folder_ / "blobs")) {
     if (file.path().filename() == store::to_hex(store::digest_of(broken))) std::ofstream(file.path()) << "x";
   }
   start();
-  const JobId id = (*store_->open_jobs())[0].id;
   const WorkingProver prover(*dispatcher_, "p", 0ms);
   EXPECT_TRUE(eventually([&] { return (**store_->job(id)).state == store::JobState::kFailed; }));
   EXPECT_EQ((**store_->job(id)).failure->code, Code::kInternal);

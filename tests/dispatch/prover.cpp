@@ -83,8 +83,8 @@ void WorkingProver::run() {
       dispatcher_.progress(*session, {0.5, mine.range.first_step + mine.range.steps, mine.range.steps, 0});
       std::this_thread::sleep_for(time_);
       const auto flag = std::make_shared<std::atomic<bool>>(false);
-      dispatcher_.proof(*session, std::make_shared<const Bytes>(proof_of(mine)), [flag] { *flag = true; });
       ++proved_;
+      dispatcher_.proof(*session, std::make_shared<const Bytes>(proof_of(mine)), [flag] { *flag = true; });
       while (!*flag && !stopping_ && !stream->wait(0ms)) std::this_thread::sleep_for(1ms);
     }
     dispatcher_.disconnect(*session);
