@@ -37,7 +37,6 @@ ASSUMPTIONS = """Assumptions:
 REACHED = 0.8
 LATENCY_CLOCKS = 4
 LAUNCH_SECONDS = 3e-6
-RESIDENT_THREADS = 512  # a multiprocessor's, at 128 registers
 
 
 class Counts:

@@ -32,6 +32,7 @@ QUICK = {
     "ivc": "/16/",
     "machine": "/(fibonacci|sha256)$",
     "msm": "^Msm/bn254/(full|witness)/(14|16)/threads:1$",
+    "orchestrator": "^(Heartbeat|Progress|Schedule/10)$",
     "poseidon": "/3$",
     "prove": "^Prove/fibonacci",
 }
@@ -289,7 +290,7 @@ def by_size(results, program, pattern, value):
         match = record["program"] == program and re.fullmatch(pattern, record["name"])
         if match:
             found.append((int(match[1]), value(record)))
-    return sorted(found)
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def plots(results):
@@ -359,13 +360,15 @@ def seconds_text(seconds):
 
 def cost_model(results):
     """Rows (size, phase, seconds, seconds by the rate of commitments alone, ratio) of the IVC's phases of which that is
-    the bound."""
+    the bound, and of whole steps."""
     rate = {}
     for kind in ("full", "witness"):
         for size, value in by_size(results, "msm", rf"Msm/bn254/{kind}/(\d+)/threads:2", figure):
             rate[kind, size] = value
     rows = []
-    for size, counters in by_size(results, "ivc", r"Step/(\d+)", lambda r: r["counters"]):
+    for size, record in by_size(results, "ivc", r"Step/(\d+)", lambda r: r):
+        counters = record["counters"]
+        bounds = []
         for phase, scalars, kind in (("commit_stage1", "stage1", "witness"), ("commit_blocks", "stage2", "full"),
                                      ("cross_term", "constraints", "full")):
             near = [s for k, s in rate if k == kind]
@@ -373,7 +376,10 @@ def cost_model(results):
                 continue
             # The rate at the next size measured: it changes little from one to the next.
             bound = counters[scalars] / rate[kind, min(near, key=lambda s: abs(s - size))]
+            bounds.append(bound)
             rows.append((size, phase, counters[phase], bound, counters[phase] / bound))
+        if len(bounds) == 3:
+            rows.append((size, "whole step", record["seconds"], sum(bounds), record["seconds"] / sum(bounds)))
     return rows
 
 

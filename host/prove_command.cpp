@@ -142,8 +142,8 @@ Result<int> ProveCommand::run() const {
   std::uint64_t fold_steps = 0;
   std::uint64_t resumed = 0;
   std::string device_name = device->name();
-  auto resume = checkpoint.read();
-  std::optional<vm::Checkpoint> before;  // where the segment before starts
+  const auto resume = checkpoint.read();  // of any of the segments; the others ignore it
+  std::optional<vm::Checkpoint> before;   // where the segment before starts
   zkvm::StepRange todo = range->value_or(zkvm::StepRange{});
   for (bool last = false; !last;) {
     zkvm::StepRange segment = todo;
@@ -169,7 +169,7 @@ Result<int> ProveCommand::run() const {
     const zkvm::Devices devices = device->make(*parameters);
     device_name = devices.name;
     zkvm::Control control{.progress = progress,
-                          .resume = std::exchange(resume, std::nullopt),
+                          .resume = resume,
                           .save = [&](const zkvm::ProvingState& state) { checkpoint.write(state); },
                           .save_interval = std::chrono::seconds(checkpoint_seconds_)};
     proving = Clock::now();

@@ -25,7 +25,7 @@ using Quotas = std::array<std::uint32_t, vm::kRowTypeCount>;
 inline constexpr unsigned kMinLogSize = 16;
 inline constexpr unsigned kMaxLogSize = 20;
 
-/// Room for recursion in a fold step's constraints and stage-2 variables: 6,070 and 6,076 are used.
+/// Room for recursion in a fold step's constraints and stage-2 variables: 6,069 and 6,076 are used.
 inline constexpr std::size_t kRecursionConstraints = 6'144;
 inline constexpr std::size_t kRecursionVariables = 6'144;
 

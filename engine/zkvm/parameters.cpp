@@ -51,11 +51,18 @@ std::vector<Preset> Preset::list() {
   return presets;
 }
 
-Parameters::Parameters(const Layout& layout, std::shared_ptr<const ivc::Keys> keys)
-    : layout_(layout), keys_(std::move(keys)), step_(shared_row_types(), layout.quotas), circuits_(step_) {
+Parameters::Parameters(const Layout& layout, std::function<Keys()> load_keys)
+    : layout_(layout), step_(shared_row_types(), layout.quotas), circuits_(step_), load_keys_(std::move(load_keys)) {
   assert(is_valid(layout));
-  assert(circuits_.primary_generators() <= keys_->primary.size());
-  assert(circuits_.secondary_generators() <= keys_->secondary.size());
+}
+
+const ivc::Keys& Parameters::keys() const {
+  std::call_once(loaded_, [this] {
+    keys_ = load_keys_();
+    assert(circuits_.primary_generators() <= keys_->primary.size());
+    assert(circuits_.secondary_generators() <= keys_->secondary.size());
+  });
+  return *keys_;
 }
 
 ParameterStore::ParameterStore(std::filesystem::path folder,
@@ -64,8 +71,8 @@ ParameterStore::ParameterStore(std::filesystem::path folder,
 
 std::shared_ptr<const ivc::Keys> ParameterStore::keys(unsigned log_size) {
   assert(log_size >= kMinLogSize && log_size <= kMaxLogSize);
-  const std::lock_guard lock(mutex_);
-  auto& kept = keys_[log_size];
+  auto& [mutex, kept] = keys_[log_size];
+  const std::lock_guard lock(mutex);
   if (kept) return kept;
   const auto load = [this]<class C>(std::size_t count) {
     auto loaded = commit::load_generators<C>(folder_, commit::generator_tag<C>(), count);
@@ -92,7 +99,7 @@ std::shared_ptr<const Parameters> ParameterStore::parameters(const Layout& layou
   };
   if (auto kept = find()) return kept;
   // Made without the lock: two threads that want the same at once both make it.
-  auto made = std::make_shared<const Parameters>(layout, keys(layout.log_size));
+  auto made = std::make_shared<const Parameters>(layout, [this, size = layout.log_size] { return keys(size); });
   const std::lock_guard lock(mutex_);
   parameters_.push_front(made);
   if (parameters_.size() > kKept) parameters_.pop_back();

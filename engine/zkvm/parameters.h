@@ -1,11 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,26 +53,31 @@ inline constexpr Preset kDefaultPreset{17, std::nullopt};
 /// Everything that provers and verifiers of one layout share, made from the layout alone.
 class Parameters {
  public:
-  /// The layout must be valid; the keys must be for its size.
-  Parameters(const Layout& layout, std::shared_ptr<const ivc::Keys> keys);
+  using Keys = std::shared_ptr<const ivc::Keys>;
+
+  /// The layout must be valid; `load_keys` gives the keys for its size, and is called at most once.
+  Parameters(const Layout& layout, std::function<Keys()> load_keys);
 
   const Layout& layout() const { return layout_; }
   const ivc::Circuits& circuits() const { return circuits_; }
-  const ivc::Keys& keys() const { return *keys_; }
+  /// Loaded when first asked for: what can be refused without them costs no derivation of generators.
+  const ivc::Keys& keys() const;
   std::size_t constraints() const { return circuits_.primary().constraints(); }
 
  private:
   Layout layout_;
-  std::shared_ptr<const ivc::Keys> keys_;
   FoldStep step_;
   ivc::Circuits circuits_;
+  std::function<Keys()> load_keys_;
+  mutable std::once_flag loaded_;
+  mutable Keys keys_;
 };
 
 /// The row types' circuits, made once.
 const RowTypes& shared_row_types();
 
-/// Makes parameters on first use, and keeps some. Generators come from files in a cache folder, and are derived and
-/// stored where those lack them or are damaged. For use by several threads.
+/// Makes parameters on first use, and keeps some; must outlive them. Generators come from files in a cache folder, and
+/// are derived and stored where those lack them or are damaged. For use by several threads.
 class ParameterStore {
  public:
   /// `warn` is told of damaged files and folders that cannot be written; neither is an error.
@@ -92,8 +97,13 @@ class ParameterStore {
  private:
   std::filesystem::path folder_;
   std::function<void(const commit::GeneratorCacheWarning&)> warn_;
-  std::mutex mutex_;
-  std::map<unsigned, std::shared_ptr<const ivc::Keys>> keys_;
+  struct SizeKeys {
+    std::mutex mutex;  // held while they are made, so that they are made once
+    std::shared_ptr<const ivc::Keys> keys;
+  };
+
+  std::array<SizeKeys, kMaxLogSize + 1> keys_;               // by size
+  std::mutex mutex_;                                         // of what follows
   std::list<std::shared_ptr<const Parameters>> parameters_;  // the last used first
 };
 

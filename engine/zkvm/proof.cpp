@@ -394,7 +394,9 @@ tl::expected<ProvingState, ContainerError> decode_proving_state(std::span<const 
   state.prover.next = message.next();
   if (state.prover.next > state.commitments.size()) {
     decoder.fail(Kind::kRange, "next", "more steps proved than committed to");
-  } else if (state.prover.next != 0) {
+  } else if (state.prover.next == 0) {
+    if (!message.state().empty() || message.has_ivc()) decoder.fail(Kind::kLength, "state", "must be empty");
+  } else {
     state.prover.z = {decoder.element<Fr>("state", message.state())};
     state.prover.proof = decoder.ivc(message.ivc(), std::size_t{1} << kMaxLogSize);
   }

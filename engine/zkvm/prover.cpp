@@ -64,7 +64,6 @@ class Execution {
   vm::Machine machine_;
   std::uint64_t end_ = UINT64_MAX;
   std::optional<vm::Checkpoint> start_;
-  std::uint64_t instructions_before_ = 0;
   std::size_t output_before_ = 0;
 };
 
@@ -89,7 +88,6 @@ std::optional<ProveError> Execution::reach_start() {
     return ProveError{Kind::kRange, "a range of no steps has nothing to prove"};
   }
   start_ = machine_.checkpoint();
-  instructions_before_ = machine_.instructions();
   output_before_ = machine_.output().size();
   return std::nullopt;
 }
@@ -146,7 +144,7 @@ Plan Execution::plan(const Lists& lists) && {
   s.exit_code = s.halted ? machine_.exit_code() : 0;
   s.output.assign(machine_.output().begin() + static_cast<std::ptrdiff_t>(output_before_), machine_.output().end());
   plan.lists = encode_lists(lists, s.first_step != 0);
-  plan.instructions = machine_.instructions() - instructions_before_;
+  plan.instructions = machine_.checkpoint().instructions - plan.start.instructions;
   return plan;
 }
 
@@ -154,7 +152,8 @@ Plan Execution::plan(const Lists& lists) && {
 class PlacedTrace {
  public:
   explicit PlacedTrace(const Plan& plan)
-      : machine_(plan.subject.program, plan.subject.input, plan.start, {.max_output_bytes = UINT64_MAX}),
+      : machine_(plan.subject.program, plan.subject.input, plan.start,
+                 {.max_memory_bytes = UINT64_MAX, .max_output_bytes = UINT64_MAX}),
         placement_(plan.statement.layout.quotas, plan.window),
         left_(plan.statement.cycles) {}
 

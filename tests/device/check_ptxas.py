@@ -55,8 +55,10 @@ def kernels_of(report):
 
 def short_name(mangled):
     """accumulate_kernel<Fq> of a mangled name."""
-    name = re.search(r"\d+([a-z_]+_kernel)", mangled)[1]
-    field = "Fr" if "ScalarParameters" in mangled else "Fq" if "BaseParameters" in mangled else ""
+    # A mangled name has its length before it, here perhaps behind other digits.
+    name = next(candidate for digits in re.finditer(r"\d+", mangled) for length in range(1, len(digits[0]) + 1)
+                if (candidate := mangled[digits.end():digits.end() + int(digits[0][-length:])]).endswith("_kernel"))
+    field = "Fr" if "ScalarParametersEEE" in mangled else "Fq" if "BaseParametersEEE" in mangled else ""
     return f"{name}<{field}>" if field else name
 
 
@@ -93,7 +95,10 @@ def main():
                 found = kernels_of(report)
                 if not found:
                     failures.append(f"sm_{architecture}: no kernels in {file}")
-                kernels.update({short_name(name): facts for name, facts in found.items()})
+                for name, facts in found.items():
+                    if short_name(name) in kernels:
+                        sys.exit(f"two kernels are called {short_name(name)}")
+                    kernels[short_name(name)] = facts
             for name, facts in sorted(kernels.items()):
                 print(f"sm_{architecture} {name:36} {facts['registers']:4} registers, {facts['stack']} bytes of stack, "
                       f"{facts['spills']} of spills")

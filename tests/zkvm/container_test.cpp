@@ -303,6 +303,36 @@ TEST(Container, NoFlippedBitIsAccepted) {
   EXPECT_GT(verified, 20U);
 }
 
+TEST(Container, AProvingStateHoldsAProofOnlyIfStepsWereProved) {
+  const auto with_digest = [](Bytes bytes) {
+    const auto digest = hash::Sha256::digest(bytes);
+    bytes.insert(bytes.end(), digest.begin(), digest.end());
+    return bytes;
+  };
+  ProvingState state{};
+  const Bytes bytes = encode(state);
+  const Bytes content(bytes.begin(), bytes.end() - hash::Sha256::kDigestBytes);
+  ASSERT_EQ(with_digest(content), bytes);
+  ASSERT_TRUE(decode_proving_state(bytes));
+  for (const std::uint64_t number : {5U, 6U}) {
+    const auto refused = decode_proving_state(with_digest(change(content, {}, [&](auto& f) {
+      f.push_back({number, {1}, {}, 0, 0});
+    })));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, number == 5 ? Kind::kLength : Kind::kNotAProof);
+  }
+  const auto empty = decode_proving_state(with_digest(change(content, {}, [](auto& f) {
+    f.push_back({6, {}, {}, 0, 0});
+  })));
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().kind, Kind::kLength);
+  const auto more = decode_proving_state(with_digest(change(content, {}, [](auto& f) {
+    f.push_back({4, {}, {1}, 0, 0});
+  })));
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().kind, Kind::kRange);
+}
+
 // --- Lists
 
 TEST(ListCodec, RoundTrips) {

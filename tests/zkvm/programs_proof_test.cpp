@@ -95,7 +95,7 @@ TEST(Ranges, CutInEveryRowOfSystemCalls) {
     for (std::size_t i = 0; i < quotas.size(); ++i) quotas[i] = std::max(quotas[i], s.layout.quotas[i]);
   }
   // The rows of dispatch, reading and output that such calls go through: 0 to 3, 8 to 10, 12 to 18.
-  for (const std::size_t row : {0, 1, 2, 3, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18}) {
+  for (const std::size_t row : {0U, 1U, 2U, 3U, 8U, 9U, 10U, 12U, 13U, 14U, 15U, 16U, 17U, 18U}) {
     EXPECT_TRUE(cuts.contains(vm::kMicrocodeBase + 4 * row)) << "no cut before row " << row;
   }
 

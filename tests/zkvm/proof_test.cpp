@@ -35,6 +35,15 @@ TEST(Completeness, OneCycle) {
   EXPECT_EQ(claim->exit_code, 77U);
 }
 
+TEST(Completeness, InstructionsAreThoseOfTheMachine) {
+  const Subject subject = subject_of({addi(s2, zero, 2), kEcallWord, addi(a0, a0, 1), kUnimp}, "x");
+  vm::Machine machine(subject.program, subject.input);
+  machine.execute(UINT64_MAX);
+  EXPECT_EQ(machine.instructions(), 4U);
+  EXPECT_EQ(plan_of(subject).instructions, 3U) << "all but the halt word";
+  EXPECT_EQ(plan_of(subject_of({kUnimp})).instructions, 0U);
+}
+
 TEST(Completeness, EveryInstructionOfRandomPrograms) {
   Random random(11);
   std::vector<std::uint32_t> text;
