@@ -126,7 +126,6 @@ class Server::State {
   std::set<std::shared_ptr<Call>> calls_;
   std::map<std::pair<std::string_view, grpc::StatusCode>, std::uint64_t> counts_;
   std::map<std::string, std::size_t> waiting_;  // requests, by requester
-  std::size_t streams_ = 0;
 
   std::unique_ptr<grpc::Server> server_;
   CompileQueue compilers_;  // ends before what its tasks use
@@ -666,7 +665,6 @@ RpcCounts Server::State::counts() const {
   for (const auto& [key, count] : counts_) {
     counts.rows.push_back({std::string(key.first), std::string(code_name(grpc::Status(key.second, ""))), count});
   }
-  for (const auto& [requester, waiting] : waiting_) counts.waiting_requests += waiting;
   return counts;
 }
 

@@ -46,8 +46,6 @@ struct RpcCounts {
     std::uint64_t count;
   };
   std::vector<Row> rows;
-  std::uint64_t waiting_requests = 0;
-  std::uint64_t open_streams = 0;
 };
 
 /// The gRPC server of nexus.orchestrator.Orchestrator over a dispatcher, with health service and reflection.

@@ -143,7 +143,7 @@ class Worker::Loop {
 
 void Worker::Loop::run() {
   for (;;) {
-    if (auto event = wait()) std::visit([this](auto&& e) { handle(std::move(e)); }, *std::move(event));
+    if (auto event = wait()) std::visit([this](auto&& e) { handle(std::forward<decltype(e)>(e)); }, *std::move(event));
     on_time(Clock::now());
     if (stopping_ && running_ == nullptr && link_ == Link::kDown) return;
   }
