@@ -148,8 +148,9 @@ void add_msm(const std::string& curve, const std::string& kind, auto run) {
   // Without tables, and with half a GPU's memory for them.
   for (const auto& [name, bytes] :
        {std::pair("Msm", std::size_t{0}), std::pair("MsmPrecomputed", std::size_t{1} << 35)}) {
-    auto* const bench = benchmark::RegisterBenchmark((std::string(name) + "/" + curve + "/" + kind).c_str(),
-                                                     [=](benchmark::State& state) { run(state, bytes); });
+    auto* const bench =
+        benchmark::RegisterBenchmark((std::string(name) + "/" + curve + "/" + kind).c_str(),
+                                     [run, bytes = bytes](benchmark::State& state) { run(state, bytes); });
     bench->DenseRange(12, 20, 2)->UseRealTime()->Unit(benchmark::kMillisecond);
   }
 }

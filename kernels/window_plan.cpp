@@ -36,7 +36,7 @@ struct Pieces {
 };
 
 Pieces best_pieces(std::size_t count, std::uint32_t stride) {
-  Pieces best{0, std::numeric_limits<double>::infinity()};
+  Pieces best{1, std::numeric_limits<double>::infinity()};
   for (std::uint32_t pieces = 1; pieces <= std::min(stride, WindowPlan::kMaxPieces); ++pieces) {
     const auto candidate = work(static_cast<double>(count), stride, pieces);
     if (candidate && *candidate < best.work) best = {pieces, *candidate};
@@ -61,7 +61,7 @@ TablePlan plan_tables(std::size_t size, std::size_t max_tables) {
 
 WindowPlan plan_windows(std::size_t count, const TablePlan& tables) {
   const std::uint32_t pieces = best_pieces(std::bit_ceil(count), tables.stride).pieces;
-  assert(pieces != 0);
+  assert((tables.stride + pieces - 1) / pieces <= WindowPlan::kMaxWidth);
   WindowPlan plan{};
   plan.stride = tables.stride;
   plan.tables = tables.tables;
@@ -78,7 +78,8 @@ WindowPlan plan_windows(std::size_t count, const TablePlan& tables) {
       const std::uint32_t position = table * tables.stride + plan.begin[piece];
       if (position >= kMaxBits) break;
       const std::uint32_t end = std::min(table * tables.stride + plan.begin[piece + 1], kMaxBits);
-      algebra::U256 half = algebra::U256::from_u64((std::uint64_t{1} << (end - position - 1)) - 1);
+      const std::uint32_t width = std::min(end - position, WindowPlan::kMaxWidth);
+      algebra::U256 half = algebra::U256::from_u64(((std::uint64_t{1} << width) >> 1) - 1);
       for (std::uint32_t i = 0; i < position; ++i) half = half.shifted_left(1);
       offset = add(offset, half);
     }

@@ -54,8 +54,8 @@ Results work(const Device<Bn254>& device, const TestRelation<Fr>& relation, int 
     results.commitments.push_back(fresh->commit_blocks());
     results.commitments.push_back(fresh->complete(values, results.commitments.back()));
     accumulator->start(*fresh);
-    accumulator->fold(*fresh, fresh->block_sum());
     results.commitments.push_back(accumulator->cross_term(*fresh));
+    accumulator->fold(*fresh, fresh->block_sum());
     results.running = accumulator->read();
     results.commitments.push_back(device.commit(results.running.error));
     accumulator->write(results.running);
