@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# What a clone in another folder compiled is not compiled again.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 usage() {
   echo "usage: scripts/test.sh [--ci]"
   echo "Installs the packages (scripts/setup.sh), builds build/release, and runs all tests."
