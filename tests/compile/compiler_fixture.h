@@ -22,9 +22,10 @@ inline std::string program(std::string_view items, std::string_view main = kMain
   return fmt::format("{}{}\n{}", kHead, items, main);
 }
 
-// A program that no other test compiles.
+// A program that no other test compiles, with an ELF of its own: it prints what it is.
 inline std::string unique(std::string_view of) {
-  return program(fmt::format("// {} {}", of, std::chrono::steady_clock::now().time_since_epoch().count()));
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  return program("", fmt::format("#[nexus_rt::main]\nfn main() {{ nexus_rt::println!(\"{} {}\"); }}\n", of, now));
 }
 
 class CompilerTest : public testing::Test {

@@ -332,7 +332,7 @@ TEST_F(WorkerThread, StopsWhileThereIsNoOrchestrator) {
   start();
   ASSERT_TRUE(transport_.wait_for_opened(3));
   stop();
-  EXPECT_EQ(transport_.finished_, 0);
+  EXPECT_LE(transport_.finished_, 1);  // one where it stops between opening a stream and hearing that it is refused
 }
 
 TEST(Backoff, DoublesUpToTheMostWithJitter) {
