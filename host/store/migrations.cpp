@@ -18,32 +18,66 @@ Result<std::size_t> version(Database& database) {
 
 std::span<const Migration> migrations() {
   static const std::vector<Migration> kMigrations = {{
-      "CREATE TABLE orchestrators (id TEXT PRIMARY KEY, seen_at BIGINT NOT NULL)",
-      "CREATE TABLE jobs ("
-      "id {id}, program {bytes} NOT NULL, input {bytes} NOT NULL, first_step BIGINT NOT NULL, "
-      "steps_asked BIGINT NOT NULL, "  // -1: to the end, as NULLs would not be equal
-      "requester TEXT NOT NULL, state SMALLINT NOT NULL, owner TEXT NOT NULL, "
-      "steps_in_trace BIGINT NOT NULL DEFAULT 0, steps BIGINT NOT NULL DEFAULT 0, created_at BIGINT NOT NULL, "
-      "result {bytes}, failure_code SMALLINT, failure TEXT, expires_at BIGINT)",
+      R"(CREATE TABLE orchestrators (
+           id TEXT PRIMARY KEY,
+           seen_at BIGINT NOT NULL))",
+      // steps_asked is -1 for "to the end": NULLs would not be equal.
+      R"(CREATE TABLE jobs (
+           id {id},
+           program {bytes} NOT NULL,
+           input {bytes} NOT NULL,
+           first_step BIGINT NOT NULL,
+           steps_asked BIGINT NOT NULL,
+           requester TEXT NOT NULL,
+           state SMALLINT NOT NULL,
+           owner TEXT NOT NULL,
+           steps_in_trace BIGINT NOT NULL DEFAULT 0,
+           steps BIGINT NOT NULL DEFAULT 0,
+           created_at BIGINT NOT NULL,
+           result {bytes},
+           failure_code SMALLINT,
+           failure TEXT,
+           expires_at BIGINT))",
       "CREATE UNIQUE INDEX jobs_by_key ON jobs (program, input, first_step, steps_asked) WHERE state <> 5",
       "CREATE INDEX jobs_open ON jobs (id) WHERE state < 4",
-      "CREATE TABLE segments ("
-      "id {id}, job BIGINT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, position BIGINT NOT NULL, "
-      "first_step BIGINT NOT NULL, steps BIGINT NOT NULL, verified SMALLINT NOT NULL DEFAULT 0, proof {bytes}, "
-      "prover TEXT NOT NULL DEFAULT '', UNIQUE (job, position))",
-      "CREATE TABLE leases ("
-      "segment BIGINT NOT NULL REFERENCES segments (id) ON DELETE CASCADE, prover TEXT NOT NULL, "
-      "orchestrator TEXT NOT NULL, granted_at BIGINT NOT NULL, released_at BIGINT, PRIMARY KEY (segment, prover))",
+      R"(CREATE TABLE segments (
+           id {id},
+           job BIGINT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+           position BIGINT NOT NULL,
+           first_step BIGINT NOT NULL,
+           steps BIGINT NOT NULL,
+           verified SMALLINT NOT NULL DEFAULT 0,
+           proof {bytes},
+           prover TEXT NOT NULL DEFAULT '',
+           UNIQUE (job, position)))",
+      R"(CREATE TABLE leases (
+           segment BIGINT NOT NULL REFERENCES segments (id) ON DELETE CASCADE,
+           prover TEXT NOT NULL,
+           orchestrator TEXT NOT NULL,
+           granted_at BIGINT NOT NULL,
+           released_at BIGINT,
+           PRIMARY KEY (segment, prover)))",
       "CREATE INDEX leases_by_prover ON leases (prover)",
-      "CREATE TABLE provers ("
-      "id TEXT PRIMARY KEY, type SMALLINT NOT NULL, claimed_hertz DOUBLE PRECISION NOT NULL, "
-      "observed_hertz DOUBLE PRECISION NOT NULL DEFAULT 0, orchestrator TEXT NOT NULL, seen_at BIGINT NOT NULL, "
-      "accepted BIGINT NOT NULL DEFAULT 0, refused BIGINT NOT NULL DEFAULT 0, quarantined_until BIGINT, "
-      "quarantine_reason TEXT NOT NULL DEFAULT '')",
-      "CREATE TABLE blobs (digest {bytes} PRIMARY KEY, size BIGINT NOT NULL, touched_at BIGINT NOT NULL)",
-      "CREATE TABLE blob_chunks ("
-      "digest {bytes} NOT NULL REFERENCES blobs (digest) ON DELETE CASCADE, position BIGINT NOT NULL, "
-      "content {bytes} NOT NULL, PRIMARY KEY (digest, position))",
+      R"(CREATE TABLE provers (
+           id TEXT PRIMARY KEY,
+           type SMALLINT NOT NULL,
+           claimed_hertz DOUBLE PRECISION NOT NULL,
+           observed_hertz DOUBLE PRECISION NOT NULL DEFAULT 0,
+           orchestrator TEXT NOT NULL,
+           seen_at BIGINT NOT NULL,
+           accepted BIGINT NOT NULL DEFAULT 0,
+           refused BIGINT NOT NULL DEFAULT 0,
+           quarantined_until BIGINT,
+           quarantine_reason TEXT NOT NULL DEFAULT ''))",
+      R"(CREATE TABLE blobs (
+           digest {bytes} PRIMARY KEY,
+           size BIGINT NOT NULL,
+           touched_at BIGINT NOT NULL))",
+      R"(CREATE TABLE blob_chunks (
+           digest {bytes} NOT NULL REFERENCES blobs (digest) ON DELETE CASCADE,
+           position BIGINT NOT NULL,
+           content {bytes} NOT NULL,
+           PRIMARY KEY (digest, position)))",
   }};
   return kMigrations;
 }

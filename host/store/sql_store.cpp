@@ -232,10 +232,10 @@ Result<bool> SqlStore::split(JobId job, std::span<const SegmentRange> segments, 
 
 Result<bool> SqlStore::finish(JobId job, const Digest& result, Time expires_at, const Caller& caller) {
   return transaction([&]() -> Result<bool> {
-    const auto changed = change_job(job,
-                                    "UPDATE jobs SET state = 4, result = $3, expires_at = $4 WHERE id = $1 AND owner = "
-                                    "$2 AND state = 3 RETURNING id",
-                                    {number(job), caller.id, value_of(result), value_of(expires_at)}, caller);
+    auto changed = change_job(job,
+                              "UPDATE jobs SET state = 4, result = $3, expires_at = $4 WHERE id = $1 AND owner = "
+                              "$2 AND state = 3 RETURNING id",
+                              {number(job), caller.id, value_of(result), value_of(expires_at)}, caller);
     if (!changed || !*changed) return changed;
     return query("UPDATE segments SET proof = NULL WHERE job = $1", {number(job)}).map([](const auto&) {
       return true;
@@ -245,7 +245,7 @@ Result<bool> SqlStore::finish(JobId job, const Digest& result, Time expires_at, 
 
 Result<bool> SqlStore::fail(JobId job, const Status& failure, Time expires_at, const Caller& caller) {
   return transaction([&]() -> Result<bool> {
-    const auto changed = change_job(
+    auto changed = change_job(
         job,
         "UPDATE jobs SET state = 5, failure_code = $2, failure = $3, expires_at = $4 WHERE id = $1 AND state < 4 "
         "RETURNING id",
