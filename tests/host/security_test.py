@@ -128,10 +128,11 @@ class Operations(NetworkTest):
         answer = b"".join(reflect(iter([b"\x3a\x00"]), timeout=10))
         self.assertIn(b"nexus.orchestrator.Orchestrator", answer)
         Prover(orchestrator.stub(), "busy").beat_forever()
-        orchestrator.stub().RequestProof.future(proof_request())
+        waiting = orchestrator.stub().RequestProof.future(proof_request())
         wait_for(lambda: orchestrator.status()["busy_provers"] == 1, "work that keeps the drain from ending")
         orchestrator.process.terminate()
         wait_for(lambda: check(b"", timeout=10) == b"\x08\x02", "not serving", seconds=2)
+        waiting.cancel()
 
     def test_http(self):
         orchestrator = self.orchestrator()

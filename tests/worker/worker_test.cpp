@@ -56,13 +56,15 @@ class FakeTransport final : public Transport {
   void open(const Registration& registration, Events events) override {
     monitor_.change([&] {
       ++opened_;
+      alive_ = true;
       registration_ = registration;
       events_ = std::move(events);
     });
-    if (accepts_)
+    if (accepts_) {
       events_for_tests().connected();
-    else
-      events_for_tests().closed({.reason = "refused"});
+    } else {
+      close({.reason = "refused"});
+    }
   }
   void send(Message message) override {
     std::optional<std::string> written;
@@ -74,17 +76,17 @@ class FakeTransport final : public Transport {
   }
   void finish() override {
     monitor_.change([&] { ++finished_; });
-    if (answers_farewell_) events_for_tests().closed({.in_order = true, .reason = "ended in order"});
+    if (answers_farewell_) close({.in_order = true, .reason = "ended in order"});
   }
   void abort() override {
     monitor_.change([&] { ++aborted_; });
-    events_for_tests().closed({.reason = "aborted"});
+    close({.reason = "aborted"});
   }
 
   Events events_for_tests() {
     return monitor_.look([&] { return events_; });
   }
-  void cut() { events_for_tests().closed({.reason = "cut"}); }
+  void cut() { close({.reason = "cut"}); }
   void give(Work work) { events_for_tests().assigned(std::move(work)); }
 
   template <typename T>
@@ -116,7 +118,17 @@ class FakeTransport final : public Transport {
     return messages;
   }
 
+  // Nothing comes after `closed`.
+  void close(Closed closed) {
+    std::optional<Events> events;
+    monitor_.change([&] {
+      if (std::exchange(alive_, false)) events = events_;
+    });
+    if (events) events->closed(std::move(closed));
+  }
+
   Events events_;
+  bool alive_ = false;
   std::vector<Message> sent_;
 };
 
@@ -333,6 +345,7 @@ TEST_F(WorkerThread, StopsWhileThereIsNoOrchestrator) {
   ASSERT_TRUE(transport_.wait_for_opened(3));
   stop();
   EXPECT_LE(transport_.finished_, 1);  // one where it stops between opening a stream and hearing that it is refused
+  EXPECT_EQ(transport_.aborted_, 0);
 }
 
 TEST(Backoff, DoublesUpToTheMostWithJitter) {
