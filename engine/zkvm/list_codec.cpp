@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <optional>
 
 #include "engine/zkvm/machine_state.h"
@@ -97,7 +96,6 @@ std::vector<std::uint8_t> encode_lists(const Lists& lists, bool with_first_value
   put(bytes, lists.touched.size());
   std::uint64_t next = 0;
   for (const Touched& touched : lists.touched) {
-    assert(key(touched.address) >= next);
     put(bytes, key(touched.address) - next);
     next = key(touched.address) + 1;
     if (with_first_values) put(bytes, touched.first_value);

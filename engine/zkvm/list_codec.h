@@ -13,7 +13,7 @@
 namespace magnetar::zkvm {
 
 /// The canonical encoding of lists (docs/protocol.md, "Lists"). First values are part of it only where the verifier
-/// cannot tell them: in segments whose first step is not 0.
+/// cannot tell them: in segments whose first step is not 0. Addresses that do not increase give what is refused.
 std::vector<std::uint8_t> encode_lists(const Lists& lists, bool with_first_values);
 
 /// Strict: there is one encoding of any lists. Sizes are checked before anything is allocated, so memory is bounded by

@@ -92,8 +92,8 @@ TEST_F(SharedQueueTest, NothingIsProvedTwice) {
   }
   provers.clear();
   for (const auto& [segment, times] : handed_out_) EXPECT_EQ(times, 1) << static_cast<std::int64_t>(segment);
-  EXPECT_GT(a_.dispatcher->snapshot().counters.proofs_accepted, 0U);
-  EXPECT_GT(b_.dispatcher->snapshot().counters.proofs_accepted, 0U);
+  EXPECT_GE(a_.dispatcher->snapshot().counters.proofs_accepted + b_.dispatcher->snapshot().counters.proofs_accepted,
+            20U);
   EXPECT_EQ(a_.engine.executions + b_.engine.executions, 20);
 }
 
