@@ -264,7 +264,7 @@ TYPED_TEST(CommitmentKeyTest, OffsetsAndPrefixesUseTheirGenerators) {
 }
 
 /// Large enough for long buckets that several chunks share, against the linear structure instead of a naive sum.
-TYPED_TEST(CommitmentKeyTest, LargeVectorsAgreeWithTheDiscreteLogarithmsOnAnyNumberOfThreads) {
+TYPED_TEST(CommitmentKeyTest, LargeVectorsAgreeWithTheDiscreteLogarithms) {
   using C = TypeParam;
   using F = typename C::ScalarField;
   std::mt19937_64 generator(7);
