@@ -24,8 +24,9 @@ apt=(apt-get -qq -o "Dir::Etc::sourcelist=$PWD/$folder/sources.list" -o Dir::Etc
 tar -xf "$folder"/onetbb_*.orig.tar.* -C "$folder/source" --strip-components=1
 cmake -S "$folder/source" -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTBB_SANITIZE=thread \
   -DTBB_TEST=OFF -DTBB_STRICT=OFF -DCMAKE_CXX_COMPILER=g++-12 -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
-  -DCMAKE_LIBRARY_OUTPUT_DIRECTORY="$PWD/$folder/lib" >/dev/null
+  >/dev/null
 cmake --build "$folder/build" --target tbb >/dev/null
+cp -a "$folder"/build/*/libtbb.so* "$folder/lib"
 [[ -e $library ]]
 echo "$version" >"$folder/version"
 echo "instrumented oneTBB $version: built"
