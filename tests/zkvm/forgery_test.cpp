@@ -594,7 +594,10 @@ TEST(Forgery, RegistersReachedByALoad) {
     // Without it, the address is one that only a list could make a word of.
     forgery.set(RowType::kLoadWord, "index", (std::int64_t{1} << 30) + 0x1ff);
     expect_refused(forgery, "bus", {{}, {Tag::kMemory}});
-    forgery.touched(word.address).address = Address::memory((1U << 30) + 0x1ff);
+    std::erase(forgery.lists.touched, word);
+    // Behind the registers, where its number stands in the lists' encoding.
+    forgery.lists.touched.push_back(word);
+    forgery.lists.touched.back().address = Address::memory((1U << 30) + 0x1ff);
     EXPECT_TRUE(forgery.complaints().none()) << "nothing refuses it but the lists' rules";
     EXPECT_EQ(verdict(forgery.plan.subject, forgery.prove()), "lists");
   }
