@@ -31,6 +31,8 @@ packages=(
   postgresql
   # The independent client of the network, and certificates for it.
   python3-grpcio python3-protobuf openssl
+  # What the CUDA emulator that test.sh builds where it finds one is made with.
+  libzstd-dev liblz4-dev
   # Guest programs, and the simulator that ours is compared with.
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc
   # Compiling Rust programs: the compiler and its library's source (a newer one than Debian's rustc), serde's source, the

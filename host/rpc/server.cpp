@@ -34,8 +34,8 @@ grpc::Status to_wire(const store::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code), status.message};
 }
 
-grpc::Status refusal(grpc::StatusCode code, std::string message) {
-  return {code, std::move(message)};
+grpc::Status refusal(grpc::StatusCode code, const std::string& message) {
+  return {code, message};
 }
 
 std::shared_ptr<const store::Bytes> to_bytes(const std::string& text) {
@@ -145,7 +145,7 @@ class Server::State::RequestCall final : public grpc::ServerUnaryReactor,
     const auto self = self_ = shared_from_this();
     if (!state_.enter(self)) return end(refusal(grpc::StatusCode::UNAVAILABLE, "the orchestrator is stopping"));
     const dispatch::RequestId id = state_.dispatcher_.request(
-        std::move(request), [self](dispatch::Expected<dispatch::ProofReply> reply) { self->answer(reply); });
+        std::move(request), [self](const dispatch::Expected<dispatch::ProofReply>& reply) { self->answer(reply); });
     bool gone = false;
     {
       const std::lock_guard lock(mutex_);
