@@ -213,8 +213,8 @@ grpc::ServerUnaryReactor* Server::State::Service::RequestProof(grpc::CallbackSer
                                                                pb::ProofResponse* response) {
   const auto requester = state_.authorize(*context, kRequestProof);
   if (!requester) return state_.refuse(*context, kRequestProof, requester.error());
-  const auto invalid = [&](std::string message) {
-    return state_.refuse(*context, kRequestProof, refusal(grpc::StatusCode::INVALID_ARGUMENT, std::move(message)));
+  const auto invalid = [&](const std::string& message) {
+    return state_.refuse(*context, kRequestProof, refusal(grpc::StatusCode::INVALID_ARGUMENT, message));
   };
   if (request->program().program_case() != pb::CompiledProgram::kRv32IElfBytes) {
     return invalid("no program: program.rv32i_elf_bytes is to hold an RV32I ELF executable");
@@ -294,8 +294,8 @@ grpc::ServerUnaryReactor* Server::State::Service::Compile(grpc::CallbackServerCo
                                                           pb::CompileResponse* response) {
   const auto requester = state_.authorize(*context, kCompile);
   if (!requester) return state_.refuse(*context, kCompile, requester.error());
-  const auto refuse = [&](grpc::StatusCode code, std::string message) {
-    return state_.refuse(*context, kCompile, refusal(code, std::move(message)));
+  const auto refuse = [&](grpc::StatusCode code, const std::string& message) {
+    return state_.refuse(*context, kCompile, refusal(code, message));
   };
   if (!state_.compile_) {
     return refuse(grpc::StatusCode::UNIMPLEMENTED, "this orchestrator does not compile; send the executable");
