@@ -3,6 +3,9 @@
 // proof and the most memory held meanwhile.
 //   Prove/<guest>           the first 256 protocol steps, or all there are: run time is bounded
 //   ProveLength/<log size>  keccak256's first 2^size cycles: how cost grows with the trace
+//   Host/<log size>         what a GPU leaves to the processor: keccak256's fold steps of 2^size constraints on devices
+//                           that do nothing. Items are fold steps; `cpu_seconds` is the processor's time for one, on
+//                           all threads together, `seconds` the time that passes
 // The preset is fit-17, or the one that MAGNETAR_BENCH_PARAMS names; MAGNETAR_BENCH_CACHE is the folder of generators,
 // by default one in the folder for temporary files.
 
@@ -116,6 +119,82 @@ void prove_steps(benchmark::State& state, const bench::Guest& guest, std::uint64
   for (const auto& [phase, spent] : seconds) state.counters[phase] = spent / rounds;
 }
 
+/// A device without work: every commitment is the generator, every value zero. What is proved on it is wrong.
+template <class C>
+class IdleDevice final : public device::Device<C> {
+ public:
+  using F = typename C::ScalarField;
+  using Affine = algebra::AffinePoint<C>;
+
+  Affine commit_stage1(const device::Stage1<F>& /*stage1*/) const override { return Affine::generator(); }
+  Affine commit(std::span<const F> /*values*/) const override { return Affine::generator(); }
+  std::unique_ptr<device::Accumulator<C>> start_segment(const r1cs::Challenges<F>& /*challenges*/) const override {
+    return std::make_unique<IdleAccumulator>();
+  }
+
+ private:
+  class IdleFresh final : public device::Fresh<C> {
+   public:
+    bool solve_blocks() override { return true; }
+    F block_sum() const override { return F::zero(); }
+    Affine commit_blocks() const override { return Affine::generator(); }
+    Affine complete(const r1cs::CircuitValues<F>& /*values*/, const Affine& /*blocks*/) override {
+      return Affine::generator();
+    }
+  };
+
+  class IdleAccumulator final : public device::Accumulator<C> {
+   public:
+    std::unique_ptr<device::Fresh<C>> make_fresh(const device::Stage1<F>& /*stage1*/) const override {
+      return std::make_unique<IdleFresh>();
+    }
+    void start(const device::Fresh<C>& /*fresh*/) override {}
+    void start_zero() override {}
+    Affine cross_term(const device::Fresh<C>& /*fresh*/) override { return Affine::generator(); }
+    void fold(const device::Fresh<C>& /*fresh*/, const F& /*r*/) override {}
+    device::RelaxedAssignment<F> read() const override { return {}; }
+    void write(const device::RelaxedAssignment<F>& /*assignment*/) override {}
+  };
+};
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void host_part(benchmark::State& state, const bench::Guest& guest, unsigned log_size) {
+  const Subject subject = Subject::load(guest.elf, guest.input).value();
+  ParameterStore store(cache_folder());
+  const auto plan = plan_segment(subject, {0, std::uint64_t{1} << (log_size - kLogStep - 1)}, {log_size, {}});
+  if (!plan) return state.SkipWithError(plan.error().message.c_str());
+  const auto parameters = store.parameters(plan->statement.layout);
+  const Devices idle{"idle", std::make_unique<IdleDevice<algebra::Bn254>>(),
+                     std::make_unique<IdleDevice<algebra::Grumpkin>>()};
+  const auto steps = static_cast<double>(plan->fold_steps);
+  double cpu = 0, all = 0, witness = 0, circuits = 0;
+  for (auto _ : state) {
+    const double cpu_before = cpu_seconds();
+    const auto start = Clock::now();
+    const auto proved = prove(*parameters, *plan, idle);
+    if (!proved) return state.SkipWithError(proved.error().message.c_str());
+    cpu += cpu_seconds() - cpu_before;
+    all += since(start);
+    witness += proved->phases.commit_stage1 + proved->phases.fold.witness;
+    circuits += proved->phases.fold.primary_circuit + proved->phases.fold.secondary_circuit;
+  }
+  const double rounds = steps * static_cast<double>(state.iterations());
+  state.SetItemsProcessed(static_cast<std::int64_t>(rounds));
+  state.counters["fold_steps"] = steps;
+  state.counters["cpu_seconds"] = cpu / rounds;
+  state.counters["seconds"] = all / rounds;
+  state.counters["rows_seconds"] = witness / rounds;
+  state.counters["recursion_seconds"] = circuits / rounds;
+}
+
 }  // namespace
 }  // namespace magnetar::zkvm
 
@@ -132,6 +211,11 @@ int main(int argc, char** argv) {
     if (guest.name != "keccak256") continue;
     for (const unsigned log_cycles : {12U, 14U, 16U, 18U, 20U}) {
       add(fmt::format("ProveLength/{}", log_cycles), guest, std::uint64_t{1} << (log_cycles - zkvm::kLogStep));
+    }
+    for (const unsigned log_size : {17U, 20U}) {
+      benchmark::RegisterBenchmark(fmt::format("Host/{}", log_size).c_str(), [=](benchmark::State& state) {
+        zkvm::host_part(state, guest, log_size);
+      })->Unit(benchmark::kMillisecond);
     }
   }
   benchmark::Initialize(&argc, argv);
