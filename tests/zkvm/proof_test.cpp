@@ -215,6 +215,22 @@ TEST(Ranges, ErrorsOfPlanning) {
   }
 }
 
+// A program made of what its profile expects least of passes the fold steps that an IVC may have. Its own mix fits.
+TEST(Ranges, MoreFoldStepsThanAnIvcMayHave) {
+  std::vector<std::uint32_t> text(1000, i_type(0x13, 2, t0, t0, 0));  // slti t0, t0, 0
+  text.push_back(jal(zero, -4000));
+  const Subject subject = subject_of(text);
+  const StepRange range{0, 5000};
+  const auto refused = plan_segment(subject, range, {kMinLogSize, Profile::kGeneral});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ProveError::Kind::kTooManySteps);
+  EXPECT_EQ(name(refused.error().kind), "too-many-fold-steps");
+  EXPECT_NE(refused.error().message.find("more than 1048576"), std::string::npos) << refused.error().message;
+  const auto fitting = plan_segment(subject, range, kSmallest);
+  ASSERT_TRUE(fitting) << fitting.error().message;
+  EXPECT_LT(fitting->fold_steps, 10000U);
+}
+
 // --- The same bytes, whatever happens on the way
 
 /// A program of some fold steps, and its proof without interruption.
