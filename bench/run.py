@@ -32,7 +32,7 @@ QUICK = {
     "ivc": "/16/",
     "machine": "/(fibonacci|sha256)$",
     "msm": "^Msm/bn254/(full|witness)/(14|16)/threads:1$",
-    "orchestrator": "^(Heartbeat|Progress|Schedule/10)$",
+    "orchestrator": "^(Heartbeat|Progress|Schedule/10)$|^HeartbeatOverGrpc/in_a_row:1/",
     "poseidon": "/3$",
     "prove": "^Prove/fibonacci",
 }

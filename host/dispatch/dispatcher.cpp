@@ -24,6 +24,7 @@ using store::JobRecord;
 using store::JobState;
 using store::SegmentRecord;
 using store::StoreError;
+using SteadyClock = std::chrono::steady_clock;
 using Urgency = WorkerPool::Urgency;
 
 namespace {
@@ -151,6 +152,8 @@ class Dispatcher::Core {
     std::shared_ptr<const Bytes> bytes;
     std::function<void()> taken;
     std::unique_ptr<Pending> pending;
+    SteadyClock::time_point arrived = SteadyClock::now();
+    SteadyClock::duration verifying{};  // the engine's time on it
   };
 
   static Options with_bundle_bound(Options options) {
@@ -194,6 +197,9 @@ class Dispatcher::Core {
   // Threads of workers_.
   void execute(JobId job, const store::JobKey& key);
   void check_range(RequestId id, const Material& material, std::uint64_t first_step);
+  /// Runs a call of the engine for a proof, and counts its time.
+  template <typename F>
+  auto timed(Proof& proof, const F& f);
   void check_proof(const std::shared_ptr<Proof>& proof);
   void verify_proof(const std::shared_ptr<Proof>& proof, const SegmentRecord& segment, double hertz);
   void accept_proof(const std::shared_ptr<Proof>& proof, const SegmentRecord& segment, const Digest& digest,
@@ -936,8 +942,19 @@ void Dispatcher::Core::proof(SessionId session, std::shared_ptr<const Bytes> byt
   workers_.post(Urgency::kSoon, [this, proof] { check_proof(proof); });
 }
 
+template <typename F>
+auto Dispatcher::Core::timed(Proof& proof, const F& f) {
+  const auto start = SteadyClock::now();
+  auto result = f();
+  const auto spent = SteadyClock::now() - start;
+  proof.verifying += spent;
+  const std::lock_guard lock(mutex_);
+  counters_.verification_seconds += std::chrono::duration<double>(spent).count();
+  return result;
+}
+
 void Dispatcher::Core::check_proof(const std::shared_ptr<Proof>& proof) {
-  const auto claim = engine_.identify(*proof->bytes);
+  const auto claim = timed(*proof, [&] { return engine_.identify(*proof->bytes); });
   if (!claim) {
     quarantine(proof->prover, std::nullopt, fmt::format("it sent bytes that are no proof: {}", claim.error()));
     return proof->taken();
@@ -999,7 +1016,7 @@ void Dispatcher::Core::verify_proof(const std::shared_ptr<Proof>& proof, const S
     drop();
     return fail_job(segment.job, unavailable(material.error()));
   }
-  const auto verified = engine_.verify(*material, segment.range, *proof->bytes);
+  const auto verified = timed(*proof, [&] { return engine_.verify(*material, segment.range, *proof->bytes); });
   if (!verified) {
     if (verified.error().invalid) {
       return quarantine(proof->prover, segment, fmt::format("it sent an invalid proof: {}", verified.error().message));
@@ -1036,6 +1053,10 @@ void Dispatcher::Core::accept_proof(const std::shared_ptr<Proof>& proof, const S
     scheduler_.verified(proof->session, segment.id, superseded ? 0 : hertz);
     ++(superseded ? counters_.proofs_superseded : counters_.proofs_accepted);
     counters_.steps_verified += superseded ? 0 : segment.range.steps;
+    if (!superseded) {
+      counters_.acceptance_seconds +=
+          std::chrono::duration<double>(SteadyClock::now() - proof->arrived - proof->verifying).count();
+    }
   }
   log({.message = superseded ? "another proof was there first" : "proof accepted",
        .prover = proof->prover,

@@ -112,6 +112,8 @@ struct Counters {
   std::uint64_t proofs_superseded = 0;
   std::uint64_t steps_verified = 0;
   std::uint64_t store_errors = 0;
+  double verification_seconds = 0;  ///< of the engine, on proofs of all kinds
+  double acceptance_seconds = 0;    ///< from a proof's arrival until it is stored, its verification left out
 };
 
 struct Snapshot {

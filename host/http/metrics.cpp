@@ -17,9 +17,12 @@ class Families {
  public:
   using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-  void counter(std::string name, std::string help, std::uint64_t value) {
+  void counter(std::string name, std::string help, double value) {
     auto& metric = add(prometheus::MetricType::Counter, std::move(name), std::move(help)).metric.emplace_back();
-    metric.counter.value = static_cast<double>(value);
+    metric.counter.value = value;
+  }
+  void counter(std::string name, std::string help, std::uint64_t value) {
+    counter(std::move(name), std::move(help), static_cast<double>(value));
   }
   void gauge(std::string name, std::string help, double value) {
     auto& metric = add(prometheus::MetricType::Gauge, std::move(name), std::move(help)).metric.emplace_back();
@@ -58,6 +61,11 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
   families.counter("proofs_superseded_total", "Segment proofs that came too late", c.proofs_superseded);
   families.counter("steps_verified_total", "Steps in accepted segment proofs", c.steps_verified);
   families.counter("store_errors_total", "Calls of the store that failed", c.store_errors);
+  families.counter("verification_seconds_total", "Time spent on verifying proofs, by all threads",
+                   c.verification_seconds);
+  families.counter("acceptance_seconds_total",
+                   "From the arrival of accepted proofs until they are stored, verification left out",
+                   c.acceptance_seconds);
 
   // Every state is there, so that a rule on one finds a number.
   std::map<store::JobState, std::uint64_t> by_state;

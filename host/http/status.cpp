@@ -32,7 +32,9 @@ nlohmann::json to_json(const dispatch::Counters& c) {
           {"proofs_refused", c.proofs_refused},
           {"proofs_superseded", c.proofs_superseded},
           {"steps_verified", c.steps_verified},
-          {"store_errors", c.store_errors}};
+          {"store_errors", c.store_errors},
+          {"verification_seconds", c.verification_seconds},
+          {"acceptance_seconds", c.acceptance_seconds}};
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ using store::Status;
 constexpr std::size_t kMaxProverName = 128;
 // Shorter work says nothing of a prover's speed.
 constexpr Duration kShortestMeasurement = std::chrono::seconds(1);
+// Up to here it says little: what a proof costs whatever its length is a large part of it.
+constexpr Duration kFullMeasurement = std::chrono::seconds(10);
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -394,7 +396,9 @@ double Scheduler::submitted(SessionId session, SegmentId segment, Time now) {
     const Duration elapsed = now - lease.granted_at;
     if (elapsed < kShortestMeasurement || known->second.range.steps == 0) return 0;
     const double measured = cycles(known->second.range.steps) / seconds(elapsed);
-    return prover.observed_hertz > 0 ? (prover.observed_hertz + measured) / 2 : measured;
+    const double weight = std::min(1.0, seconds(elapsed) / seconds(kFullMeasurement));
+    if (prover.observed_hertz > 0) return std::lerp(prover.observed_hertz, measured, weight / 2);
+    return prover.claimed_hertz > 0 ? std::lerp(prover.claimed_hertz, measured, weight) : measured;
   }
   return 0;
 }

@@ -64,6 +64,11 @@ class Process:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def processor_seconds(self):
+        """Processor time that the process has taken so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self):
         self.end(signal.SIGKILL)
 

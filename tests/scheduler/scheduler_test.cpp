@@ -217,6 +217,26 @@ TEST_F(SchedulerTest, LearnsSpeedsFromProofs) {
   EXPECT_DOUBLE_EQ(scheduler_.submitted(p, second[0].segment, now_), 3 * kCyclesPerStep) << "the mean of 2 and 4";
 }
 
+// Most of what a short proof takes does not depend on its length.
+TEST_F(SchedulerTest, LearnsLittleFromShortProofs) {
+  const SessionId p = connect("p", 1000);
+  proving(1, {10});
+  const auto first = assign();
+  now_ += 2s;
+  const double hertz = scheduler_.submitted(p, first[0].segment, now_);
+  EXPECT_DOUBLE_EQ(hertz, (0.8 * 1000 + 0.2 * 5) * kCyclesPerStep) << "2 s are a fifth of a full measurement";
+  scheduler_.verified(p, first[0].segment, hertz);
+  proving(2, {10});
+  const auto second = assign();
+  now_ += 2s;
+  EXPECT_DOUBLE_EQ(scheduler_.submitted(p, second[0].segment, now_), 0.9 * hertz + 0.1 * 5 * kCyclesPerStep);
+  proving(3, {10});
+  scheduler_.verified(p, second[0].segment, 0);
+  const auto third = assign();
+  now_ += 999ms;
+  EXPECT_EQ(scheduler_.submitted(p, third[0].segment, now_), 0);
+}
+
 TEST_F(SchedulerTest, WaitingJobsGetTheirSharesOfTheIdleProvers) {
   for (int i = 0; i < 4; ++i) connect(fmt::format("p{}", i));
   ready(1, 100);
