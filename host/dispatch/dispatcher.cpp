@@ -80,7 +80,7 @@ class Dispatcher::Core {
         engine_(engine),
         options_(with_bundle_bound(std::move(options))),
         log_(std::move(log)),
-        self_(store::new_orchestrator_id()),
+        self_(options_.self.value_or(store::new_orchestrator_id())),
         materials_(store.blobs(), options_.material_cache_bytes),
         scheduler_(options_.policy, self_),
         files_(1),
@@ -169,6 +169,7 @@ class Dispatcher::Core {
     if (log_) log_(event);
   }
   void note(const StoreError& error, std::string_view attempt);
+  void count(DurationHistogram Counters::*durations, std::chrono::steady_clock::time_point since);
 
   // The core's thread.
   void run();
@@ -241,6 +242,11 @@ class Dispatcher::Core {
 };
 
 store::Result<void> Dispatcher::Core::start() {
+  if (options_.former) {
+    store::Caller former = caller();
+    former.id = *options_.former;
+    if (auto retired = store_.retire(former); !retired) return retired;
+  }
   if (auto polled = poll(); !polled) return polled;
   store_.watch([this](std::optional<JobId> job) {
     if (job) {
@@ -278,6 +284,12 @@ void Dispatcher::Core::note(const StoreError& error, std::string_view attempt) {
     ++counters_.store_errors;
   }
   log({.severity = Event::Severity::kError, .message = fmt::format("{}: {}", attempt, error.message)});
+}
+
+void Dispatcher::Core::count(DurationHistogram Counters::*durations, std::chrono::steady_clock::time_point since) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+  const std::lock_guard lock(mutex_);
+  (counters_.*durations).add(seconds);
 }
 
 // --- The core's thread
@@ -526,6 +538,7 @@ void Dispatcher::Core::settle(JobId job, const Expected<std::shared_ptr<const By
       if (auto waiter = waiters_.extract(id)) replies.push_back(std::move(waiter.mapped().reply));
     }
     waiters_by_job_.erase(waiting);
+    if (result) counters_.reply_bytes += replies.size() * (*result)->size();
   }
   for (const Reply& each : replies) {
     each(result.map([&](const std::shared_ptr<const Bytes>& proof) { return ProofReply{proof, job}; }));
@@ -586,6 +599,7 @@ RequestId Dispatcher::Core::request(ProofRequest request, Reply reply) {
     return id;
   }
   pending_bytes_ += bytes;
+  counters_.request_bytes += bytes;
   waiters_[id] = {std::move(reply)};
   lock.unlock();
   auto pending = std::make_shared<Pending>(*this, bytes);
@@ -690,8 +704,10 @@ void Dispatcher::Core::execute(JobId job, const store::JobKey& key) {
     if (may_pass(material.error())) return retry_later([this, job] { reload(job); });
     return fail_job(job, unavailable(material.error()));
   }
+  const auto began = std::chrono::steady_clock::now();
   const auto steps_in_trace = engine_.execute(*material, is_stopping);
   if (is_stopping()) return;
+  count(&Counters::executions, began);
   const auto steps = steps_in_trace.and_then(
       [&](std::uint64_t in_trace) { return steps_in_range(key.first_step, key.steps, in_trace); });
   if (!steps) {
@@ -752,7 +768,10 @@ void Dispatcher::Core::assemble(const JobRecord& job) {
   {
     const std::lock_guard lock(mutex_);
     assembling_.erase(job.id);
-    counters_.jobs_done += *finished ? 1 : 0;
+    if (*finished) {
+      ++counters_.jobs_done;
+      counters_.jobs_done_after.add(std::chrono::duration<double>(now() - job.created_at).count());
+    }
   }
   if (*finished) {
     log({.message =
@@ -999,7 +1018,9 @@ void Dispatcher::Core::verify_proof(const std::shared_ptr<Proof>& proof, const S
     drop();
     return fail_job(segment.job, unavailable(material.error()));
   }
+  const auto began = std::chrono::steady_clock::now();
   const auto verified = engine_.verify(*material, segment.range, *proof->bytes);
+  count(&Counters::verifications, began);
   if (!verified) {
     if (verified.error().invalid) {
       return quarantine(proof->prover, segment, fmt::format("it sent an invalid proof: {}", verified.error().message));
@@ -1009,6 +1030,10 @@ void Dispatcher::Core::verify_proof(const std::shared_ptr<Proof>& proof, const S
          .prover = proof->prover,
          .job = segment.job,
          .segment = segment.id});
+    {
+      const std::lock_guard lock(mutex_);
+      ++counters_.verifications_failed;
+    }
     drop();
     return wake();
   }
@@ -1036,6 +1061,7 @@ void Dispatcher::Core::accept_proof(const std::shared_ptr<Proof>& proof, const S
     scheduler_.verified(proof->session, segment.id, superseded ? 0 : hertz);
     ++(superseded ? counters_.proofs_superseded : counters_.proofs_accepted);
     counters_.steps_verified += superseded ? 0 : segment.range.steps;
+    counters_.proof_bytes += superseded ? 0 : proof->bytes->size();
   }
   log({.message = superseded ? "another proof was there first" : "proof accepted",
        .prover = proof->prover,
@@ -1108,6 +1134,7 @@ Snapshot Dispatcher::Core::snapshot() const {
   snapshot.counters = counters_;
   snapshot.jobs = scheduler_.jobs();
   snapshot.provers = scheduler_.provers();
+  snapshot.segments = scheduler_.segment_counts(now());
   snapshot.waiting_requests = waiters_.size();
   snapshot.pending_bytes = pending_bytes_;
   snapshot.draining = draining_;

@@ -32,7 +32,11 @@ nlohmann::json to_json(const dispatch::Counters& c) {
           {"proofs_refused", c.proofs_refused},
           {"proofs_superseded", c.proofs_superseded},
           {"steps_verified", c.steps_verified},
-          {"store_errors", c.store_errors}};
+          {"store_errors", c.store_errors},
+          {"verifications_failed", c.verifications_failed},
+          {"request_bytes", c.request_bytes},
+          {"proof_bytes", c.proof_bytes},
+          {"reply_bytes", c.reply_bytes}};
 }
 
 }  // namespace

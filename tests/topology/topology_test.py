@@ -10,7 +10,9 @@ from network import NetworkTest
 # Jobs have some 20 to 70 steps: a second or two of proving for a worker that has a core for itself.
 FIRST, LAST = 200, 460
 # From the first request to the last answer while a process is killed and started again, on a busy machine.
-SLOWEST = 90
+SLOWEST = 60
+# For an orchestrator's workers to be back. Without its identity in the state folder the store takes it for alive for 30 s.
+BACK = 20
 
 
 class Topology(NetworkTest):
@@ -59,6 +61,8 @@ class Topology(NetworkTest):
             time.sleep(0.5)
             victim.start()
             started = time.monotonic()
+            if victim in installation.orchestrators:
+                wait_for(lambda: installation.connected() == len(installation.workers), "its workers to be back", BACK)
             for request, data in requests:
                 asked.append((data, request.verified(SLOWEST)["output_hex"]))
             answered = time.monotonic()
