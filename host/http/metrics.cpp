@@ -53,7 +53,7 @@ class Families {
   prometheus::MetricFamily& add(prometheus::MetricType type, std::string name, std::string help,
                                 std::string_view prefix = "magnetar_") {
     auto& family = families_.emplace_back();
-    family.name = std::string(prefix) + name;
+    family.name = std::move(name.insert(0, prefix));
     family.help = std::move(help);
     family.type = type;
     return family;
@@ -104,6 +104,7 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
     open_steps += job.progress.steps - job.progress.steps_verified;
   }
   std::vector<std::pair<std::string_view, std::uint64_t>> jobs;
+  jobs.reserve(by_state.size());
   for (const auto& [state, count] : by_state) jobs.emplace_back(store::name(state), count);
   families.states("jobs", "Open jobs by state", jobs);
   families.states("segments", "Segments of open jobs by state",
