@@ -168,6 +168,21 @@ class Operations(NetworkTest):
             orchestrator.get("/nothing")
         self.assertEqual(caught.exception.code, 404)
 
+    def test_metrics_are_documented(self):
+        orchestrator = self.orchestrator()
+        orchestrator.stub().RequestProof(proof_request(count=0), timeout=10)
+        served = {}
+        labels = {}
+        for line in orchestrator.get("/metrics").splitlines():
+            if found := re.match(r"# TYPE (\S+) (\S+)", line):
+                served[found.group(1)] = found.group(2)
+            elif found := re.match(r"([a-z_]+?)(?:_bucket)?\{(.*)\}", line):
+                labels[found.group(1)] = re.findall(r'(\w+)="', found.group(2))
+        table = (GUESTS.parents[2] / "docs" / "operations.md").read_text()
+        documented = {name: (kind, re.findall(r"`(\w+)`", names)) for name, kind, names in
+                      re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| ([^|]*) ?\|", table, re.MULTILINE)}
+        self.assertEqual(documented, {name: (kind, labels.get(name, [])) for name, kind in served.items()})
+
     def test_structured_logs(self):
         orchestrator = self.orchestrator("--log-json")
         worker = self.worker(orchestrator.address, "--log-json")
