@@ -4,6 +4,7 @@ job, and Prometheus has the figures."""
 
 import unittest
 
+import dashboards
 from installation import *
 from network import NetworkTest
 
@@ -82,6 +83,7 @@ class Topology(NetworkTest):
         self.assertEqual(installation.postgres.count("jobs"), len(asked) + 1)
 
         self.check_metrics()
+        self.check_dashboards()
 
         print(f"{len(asked)} requests, {len(victims)} processes killed: every request ended in a verified proof")
         print("killed           work before   away   answered   workers back (seconds; the last two since its restart)")
@@ -112,6 +114,34 @@ class Topology(NetworkTest):
             request.verified(SLOWEST)
         settled(done, before[done] + 4)
         settled(requests, before[requests] + 4)
+
+    def check_dashboards(self):
+        """Every panel's query has data after all that, and every rule can be evaluated."""
+        prometheus = self.installation.prometheus
+        if not dashboards.files():
+            print("no dashboards in docker/grafana/dashboards: not checked")
+            return
+        queries = dashboards.load()
+        self.assertGreater(len(queries), 10)
+        empty = []
+        for file, title, query in queries:
+            values = prometheus.query(query)
+            if not values or any(value != value for value in values.values()):
+                empty.append((file, title, query, values))
+        self.assertEqual(empty, [])
+        def read_rules():
+            return [rule for group in prometheus.api("rules")["groups"] for rule in group["rules"]]
+        wait_for(lambda: all(rule["health"] == "ok" for rule in read_rules()), "all rules to be evaluated", seconds=10)
+        rules = read_rules()
+        # The store was away; no job failed, and no proof was refused.
+        for rule in rules:
+            if "magnetar_store_errors_total" in rule["query"]:
+                self.assertEqual(rule["state"], "firing", rule["query"])
+            if "magnetar_jobs_failed_total" in rule["query"] or "magnetar_proofs_refused_total" in rule["query"]:
+                self.assertEqual(rule["state"], "inactive", rule["query"])
+        firing = [alert["labels"] for alert in prometheus.api("alerts")["alerts"] if alert["state"] == "firing"]
+        print(f"{len(queries)} queries of {len(dashboards.files())} dashboards have data; {len(rules)} rules in "
+              f"{len(prometheus.rules)} files; alerts that fire: {firing or 'none'}")
 
 
 if __name__ == "__main__":
