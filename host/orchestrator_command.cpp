@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "host/http/status.h"
 #include "host/input.h"
 #include "host/interrupt.h"
+#include "host/orchestrator_identity.h"
 #include "host/rpc/credentials.h"
 #include "host/store/store.h"
 
@@ -136,6 +138,11 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
       ->check(is_duration)
       ->capture_default_str();
   flags()
+      .add_option("--unused-ttl", unused_ttl_, "how long programs, inputs and proofs stay that no job has any more")
+      ->type_name("TIME")
+      ->check(is_duration)
+      ->capture_default_str();
+  flags()
       .add_option("--job-ttl", job_ttl_, "jobs that are not done by then fail")
       ->type_name("TIME")
       ->check(is_duration)
@@ -206,6 +213,8 @@ Result<int> OrchestratorCommand::run() const {
                        fmt::format("cannot make the folder {}: {}", state_folder_, error.message()));
   }
   const std::filesystem::path folder(state_folder_);
+  const auto identity = OrchestratorIdentity::open(folder);
+  if (!identity) return environment("bad-state-folder", identity.error());
   const auto store = store::open_store(store_.empty() ? "sqlite:" + (folder / "orchestrator.db").string() : store_,
                                        store_.rfind("postgres", 0) == 0 ? std::filesystem::path() : folder / "blobs");
   if (!store) {
@@ -222,12 +231,18 @@ Result<int> OrchestratorCommand::run() const {
   options.max_elf_bytes = max_elf_bytes_;
   options.max_input_bytes = max_input_bytes_;
   options.result_ttl = *parse_duration(result_ttl_);
+  options.blob_grace = *parse_duration(unused_ttl_);
+  // What has expired is not kept for long after.
+  options.collect_interval = std::clamp<dispatch::Duration>(std::min(options.result_ttl, options.blob_grace),
+                                                            std::chrono::seconds(1), options.collect_interval);
   options.max_job_age = *parse_duration(job_ttl_);
   options.quarantine = *parse_duration(quarantine_);
   options.max_bundle_bytes = max_message_bytes_;
   options.workers = workers_;
   options.policy.bounds.max_segments = proof_system_.max_segments();
   options.segment_proof_bytes = proof_system_.segment_proof_bytes();
+  options.self = identity->self();
+  options.former = identity->former();
   const auto clock = options.clock;
   const std::unique_ptr<dispatch::ProofEngine> engine = proof_system_.engine(cache_.path(), limits_);
   const auto dispatcher = dispatch::Dispatcher::start(

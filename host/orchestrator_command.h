@@ -38,6 +38,7 @@ class OrchestratorCommand final : public Command {
   std::size_t max_requests_per_client_;
   std::uint64_t ci_max_steps_;
   std::string result_ttl_ = "24h";
+  std::string unused_ttl_ = "1h";
   std::string job_ttl_ = "24h";
   std::string quarantine_ = "24h";
   std::string drain_ = "60s";

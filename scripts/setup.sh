@@ -29,6 +29,8 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev libgmp-dev
   # Tests of the store start a private server.
   postgresql
+  # Tests of whole installations look at their metrics with it, and commands in documents ask an orchestrator.
+  prometheus curl
   # The independent client of the network, and certificates for it.
   python3-grpcio python3-protobuf openssl
   # What the CUDA emulator that test.sh builds where it finds one is made with.

@@ -36,6 +36,11 @@ std::int64_t number(JobId job) {
   return static_cast<std::int64_t>(job);
 }
 
+template <typename D>
+double to_seconds(D duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 Status unavailable(const StoreError& error) {
   const bool damaged = error.kind == StoreError::Kind::kMissing || error.kind == StoreError::Kind::kCorrupt ||
                        error.kind == StoreError::Kind::kBug;
@@ -81,7 +86,7 @@ class Dispatcher::Core {
         engine_(engine),
         options_(with_bundle_bound(std::move(options))),
         log_(std::move(log)),
-        self_(store::new_orchestrator_id()),
+        self_(options_.self.value_or(store::new_orchestrator_id())),
         materials_(store.blobs(), options_.material_cache_bytes),
         scheduler_(options_.policy, self_),
         files_(1),
@@ -172,6 +177,7 @@ class Dispatcher::Core {
     if (log_) log_(event);
   }
   void note(const StoreError& error, std::string_view attempt);
+  void count(DurationHistogram Counters::*durations, SteadyClock::duration spent);
 
   // The core's thread.
   void run();
@@ -197,7 +203,7 @@ class Dispatcher::Core {
   // Threads of workers_.
   void execute(JobId job, const store::JobKey& key);
   void check_range(RequestId id, const Material& material, std::uint64_t first_step);
-  /// Runs a call of the engine for a proof, and counts its time.
+  /// Runs a call of the engine for a proof, and adds its time to the proof's.
   template <typename F>
   auto timed(Proof& proof, const F& f);
   void check_proof(const std::shared_ptr<Proof>& proof);
@@ -247,6 +253,11 @@ class Dispatcher::Core {
 };
 
 store::Result<void> Dispatcher::Core::start() {
+  if (options_.former) {
+    store::Caller former = caller();
+    former.id = *options_.former;
+    if (auto retired = store_.retire(former); !retired) return retired;
+  }
   if (auto polled = poll(); !polled) return polled;
   store_.watch([this](std::optional<JobId> job) {
     if (job) {
@@ -284,6 +295,11 @@ void Dispatcher::Core::note(const StoreError& error, std::string_view attempt) {
     ++counters_.store_errors;
   }
   log({.severity = Event::Severity::kError, .message = fmt::format("{}: {}", attempt, error.message)});
+}
+
+void Dispatcher::Core::count(DurationHistogram Counters::*durations, SteadyClock::duration spent) {
+  const std::lock_guard lock(mutex_);
+  (counters_.*durations).add(to_seconds(spent));
 }
 
 // --- The core's thread
@@ -532,6 +548,7 @@ void Dispatcher::Core::settle(JobId job, const Expected<std::shared_ptr<const By
       if (auto waiter = waiters_.extract(id)) replies.push_back(std::move(waiter.mapped().reply));
     }
     waiters_by_job_.erase(waiting);
+    if (result) counters_.reply_bytes += replies.size() * (*result)->size();
   }
   for (const Reply& each : replies) {
     each(result.map([&](const std::shared_ptr<const Bytes>& proof) { return ProofReply{proof, job}; }));
@@ -592,6 +609,7 @@ RequestId Dispatcher::Core::request(ProofRequest request, Reply reply) {
     return id;
   }
   pending_bytes_ += bytes;
+  counters_.request_bytes += bytes;
   waiters_[id] = {std::move(reply)};
   lock.unlock();
   auto pending = std::make_shared<Pending>(*this, bytes);
@@ -696,8 +714,10 @@ void Dispatcher::Core::execute(JobId job, const store::JobKey& key) {
     if (may_pass(material.error())) return retry_later([this, job] { reload(job); });
     return fail_job(job, unavailable(material.error()));
   }
+  const auto began = SteadyClock::now();
   const auto steps_in_trace = engine_.execute(*material, is_stopping);
   if (is_stopping()) return;
+  count(&Counters::executions, SteadyClock::now() - began);
   const auto steps = steps_in_trace.and_then(
       [&](std::uint64_t in_trace) { return steps_in_range(key.first_step, key.steps, in_trace); });
   if (!steps) {
@@ -758,7 +778,10 @@ void Dispatcher::Core::assemble(const JobRecord& job) {
   {
     const std::lock_guard lock(mutex_);
     assembling_.erase(job.id);
-    counters_.jobs_done += *finished ? 1 : 0;
+    if (*finished) {
+      ++counters_.jobs_done;
+      counters_.jobs_done_after.add(to_seconds(now() - job.created_at));
+    }
   }
   if (*finished) {
     log({.message =
@@ -946,10 +969,7 @@ template <typename F>
 auto Dispatcher::Core::timed(Proof& proof, const F& f) {
   const auto start = SteadyClock::now();
   auto result = f();
-  const auto spent = SteadyClock::now() - start;
-  proof.verifying += spent;
-  const std::lock_guard lock(mutex_);
-  counters_.verification_seconds += std::chrono::duration<double>(spent).count();
+  proof.verifying += SteadyClock::now() - start;
   return result;
 }
 
@@ -1017,6 +1037,7 @@ void Dispatcher::Core::verify_proof(const std::shared_ptr<Proof>& proof, const S
     return fail_job(segment.job, unavailable(material.error()));
   }
   const auto verified = timed(*proof, [&] { return engine_.verify(*material, segment.range, *proof->bytes); });
+  count(&Counters::verifications, proof->verifying);
   if (!verified) {
     if (verified.error().invalid) {
       return quarantine(proof->prover, segment, fmt::format("it sent an invalid proof: {}", verified.error().message));
@@ -1026,6 +1047,10 @@ void Dispatcher::Core::verify_proof(const std::shared_ptr<Proof>& proof, const S
          .prover = proof->prover,
          .job = segment.job,
          .segment = segment.id});
+    {
+      const std::lock_guard lock(mutex_);
+      ++counters_.verifications_failed;
+    }
     drop();
     return wake();
   }
@@ -1054,8 +1079,8 @@ void Dispatcher::Core::accept_proof(const std::shared_ptr<Proof>& proof, const S
     ++(superseded ? counters_.proofs_superseded : counters_.proofs_accepted);
     counters_.steps_verified += superseded ? 0 : segment.range.steps;
     if (!superseded) {
-      counters_.acceptance_seconds +=
-          std::chrono::duration<double>(SteadyClock::now() - proof->arrived - proof->verifying).count();
+      counters_.proof_bytes += proof->bytes->size();
+      counters_.acceptances.add(to_seconds(SteadyClock::now() - proof->arrived - proof->verifying));
     }
   }
   log({.message = superseded ? "another proof was there first" : "proof accepted",
@@ -1129,6 +1154,7 @@ Snapshot Dispatcher::Core::snapshot() const {
   snapshot.counters = counters_;
   snapshot.jobs = scheduler_.jobs();
   snapshot.provers = scheduler_.provers();
+  snapshot.segments = scheduler_.segment_counts(now());
   snapshot.waiting_requests = waiters_.size();
   snapshot.pending_bytes = pending_bytes_;
   snapshot.draining = draining_;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "host/dispatch/duration_histogram.h"
 #include "host/dispatch/proof_engine.h"
 #include "host/scheduler/scheduler.h"
 #include "host/store/store.h"
@@ -48,6 +49,11 @@ struct Options {
   Duration tick = std::chrono::milliseconds(500);  ///< between two decisions when nothing happens
   unsigned workers = 1;                            ///< threads that execute, verify and assemble
   std::function<Time()> clock = steady_wall_clock();
+  /// By what the store knows this orchestrator; otherwise a new id.
+  std::optional<store::OrchestratorId> self{};
+  /// The orchestrator that this one replaces, which is dead: its provers and its jobs need not wait until the store
+  /// notices.
+  std::optional<store::OrchestratorId> former{};
 };
 
 /// What a requester asks for.
@@ -112,14 +118,21 @@ struct Counters {
   std::uint64_t proofs_superseded = 0;
   std::uint64_t steps_verified = 0;
   std::uint64_t store_errors = 0;
-  double verification_seconds = 0;  ///< of the engine, on proofs of all kinds
-  double acceptance_seconds = 0;    ///< from a proof's arrival until it is stored, its verification left out
+  std::uint64_t verifications_failed = 0;  ///< without a verdict on the proof
+  std::uint64_t request_bytes = 0;         ///< of programs and inputs
+  std::uint64_t proof_bytes = 0;           ///< of accepted segment proofs
+  std::uint64_t reply_bytes = 0;           ///< of proofs in replies
+  DurationHistogram jobs_done_after;       ///< they were accepted
+  DurationHistogram executions;
+  DurationHistogram verifications;
+  DurationHistogram acceptances;  ///< from a proof's arrival until it is stored, its verification left out
 };
 
 struct Snapshot {
   Counters counters;
   std::vector<scheduler::JobView> jobs;
   std::vector<scheduler::ProverView> provers;
+  scheduler::SegmentCounts segments;
   std::size_t waiting_requests = 0;
   std::size_t pending_tasks = 0;  ///< executions, verifications and assemblies that wait for a thread
   std::size_t pending_bytes = 0;

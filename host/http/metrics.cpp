@@ -5,10 +5,13 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "host/http/process_figures.h"
 
 namespace magnetar::http {
 namespace {
@@ -17,20 +20,40 @@ class Families {
  public:
   using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-  void counter(std::string name, std::string help, double value) {
-    auto& metric = add(prometheus::MetricType::Counter, std::move(name), std::move(help)).metric.emplace_back();
-    metric.counter.value = value;
-  }
   void counter(std::string name, std::string help, std::uint64_t value) {
-    counter(std::move(name), std::move(help), static_cast<double>(value));
+    auto& metric = add(prometheus::MetricType::Counter, std::move(name), std::move(help)).metric.emplace_back();
+    metric.counter.value = static_cast<double>(value);
   }
   void gauge(std::string name, std::string help, double value) {
     auto& metric = add(prometheus::MetricType::Gauge, std::move(name), std::move(help)).metric.emplace_back();
     metric.gauge.value = value;
   }
-  prometheus::MetricFamily& add(prometheus::MetricType type, std::string name, std::string help) {
+  void histogram(std::string name, std::string help, const dispatch::DurationHistogram& durations) {
+    auto& histogram =
+        add(prometheus::MetricType::Histogram, std::move(name), std::move(help)).metric.emplace_back().histogram;
+    histogram.sample_sum = durations.sum;
+    for (std::size_t i = 0; i < durations.counts.size(); ++i) {
+      histogram.sample_count += durations.counts[i];
+      const bool bounded = i < dispatch::DurationHistogram::kBounds.size();
+      histogram.bucket.push_back({histogram.sample_count, bounded ? dispatch::DurationHistogram::kBounds[i]
+                                                                  : std::numeric_limits<double>::infinity()});
+    }
+  }
+  /// One metric for each state.
+  void states(std::string name, std::string help,
+              const std::vector<std::pair<std::string_view, std::uint64_t>>& counts) {
+    auto& family = add(prometheus::MetricType::Gauge, std::move(name), std::move(help));
+    for (const auto& [state, count] : counts) {
+      auto& metric = family.metric.emplace_back();
+      metric.label.push_back({"state", std::string(state)});
+      metric.gauge.value = static_cast<double>(count);
+    }
+  }
+  /// Names that other programs use too have no prefix.
+  prometheus::MetricFamily& add(prometheus::MetricType type, std::string name, std::string help,
+                                std::string_view prefix = "magnetar_") {
     auto& family = families_.emplace_back();
-    family.name = "magnetar_" + std::move(name);
+    family.name = std::move(name.insert(0, prefix));
     family.help = std::move(help);
     family.type = type;
     return family;
@@ -60,12 +83,16 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
   families.counter("proofs_refused_total", "Segment proofs that were not valid", c.proofs_refused);
   families.counter("proofs_superseded_total", "Segment proofs that came too late", c.proofs_superseded);
   families.counter("steps_verified_total", "Steps in accepted segment proofs", c.steps_verified);
+  families.counter("verifications_failed_total", "Verifications that ended without a verdict", c.verifications_failed);
   families.counter("store_errors_total", "Calls of the store that failed", c.store_errors);
-  families.counter("verification_seconds_total", "Time spent on verifying proofs, by all threads",
-                   c.verification_seconds);
-  families.counter("acceptance_seconds_total",
-                   "From the arrival of accepted proofs until they are stored, verification left out",
-                   c.acceptance_seconds);
+  families.counter("request_bytes_total", "Bytes of programs and inputs in proof requests", c.request_bytes);
+  families.counter("proof_bytes_total", "Bytes of accepted segment proofs", c.proof_bytes);
+  families.counter("reply_bytes_total", "Bytes of proofs in replies", c.reply_bytes);
+  families.histogram("job_seconds", "From a job's acceptance to its proof", c.jobs_done_after);
+  families.histogram("execution_seconds", "Executions of programs, for their steps", c.executions);
+  families.histogram("verification_seconds", "Verifications of segment proofs", c.verifications);
+  families.histogram("acceptance_seconds", "From a proof's arrival until it is stored, its verification left out",
+                     c.acceptances);
 
   // Every state is there, so that a rule on one finds a number.
   std::map<store::JobState, std::uint64_t> by_state;
@@ -73,29 +100,34 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
        {store::JobState::kAccepted, store::JobState::kReady, store::JobState::kProving, store::JobState::kAssembling}) {
     by_state[state] = 0;
   }
-  for (const auto& job : snapshot.jobs) ++by_state[job.progress.state];
-  auto& jobs = families.add(prometheus::MetricType::Gauge, "jobs", "Open jobs by state");
-  for (const auto& [state, count] : by_state) {
-    auto& metric = jobs.metric.emplace_back();
-    metric.label.push_back({"state", std::string(store::name(state))});
-    metric.gauge.value = static_cast<double>(count);
+  std::uint64_t open_steps = 0;
+  for (const auto& job : snapshot.jobs) {
+    ++by_state[job.progress.state];
+    open_steps += job.progress.steps - job.progress.steps_verified;
   }
+  std::vector<std::pair<std::string_view, std::uint64_t>> jobs;
+  jobs.reserve(by_state.size());
+  for (const auto& [state, count] : by_state) jobs.emplace_back(store::name(state), count);
+  families.states("jobs", "Open jobs by state", jobs);
+  families.states("segments", "Segments of open jobs by state",
+                  {{"pending", snapshot.segments.pending},
+                   {"proving", snapshot.segments.proving},
+                   {"verifying", snapshot.segments.verifying},
+                   {"verified", snapshot.segments.verified}});
+  families.gauge("open_steps", "Steps of open jobs that are not verified yet", static_cast<double>(open_steps));
 
-  double speed = 0;
+  double speed = 0, capacity = 0;
   std::uint64_t busy = 0;
   for (const auto& prover : snapshot.provers) {
+    capacity += prover.hertz;
     if (!prover.segment) continue;
     ++busy;
     speed += prover.hertz;
   }
-  auto& provers = families.add(prometheus::MetricType::Gauge, "provers", "Connected provers by what they do");
-  for (const auto& [state, count] : {std::pair<std::string_view, std::uint64_t>{"idle", snapshot.provers.size() - busy},
-                                     std::pair<std::string_view, std::uint64_t>{"busy", busy}}) {
-    auto& metric = provers.metric.emplace_back();
-    metric.label.push_back({"state", std::string(state)});
-    metric.gauge.value = static_cast<double>(count);
-  }
+  families.states("provers", "Connected provers by what they do",
+                  {{"idle", snapshot.provers.size() - busy}, {"busy", busy}});
   families.gauge("cycles_per_second", "What the provers at work are taken to prove together", speed);
+  families.gauge("capacity_cycles_per_second", "What all connected provers are taken to prove together", capacity);
   families.gauge("waiting_requests", "Requesters that wait for a proof",
                  static_cast<double>(snapshot.waiting_requests));
   families.gauge("pending_tasks", "Executions, verifications and assemblies that wait for a thread",
@@ -110,6 +142,20 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
     metric.label = {{"rpc", row.rpc}, {"status", row.status}};
     metric.counter.value = static_cast<double>(row.count);
   }
+
+  auto& build = families.add(prometheus::MetricType::Gauge, "build_info", "1, with the version").metric.emplace_back();
+  build.label.push_back({"version", MAGNETAR_VERSION});
+  build.gauge.value = 1;
+  const ProcessFigures process = process_figures();
+  const auto of_process = [&](prometheus::MetricType type, std::string name, std::string help, double value) {
+    auto& metric = families.add(type, std::move(name), std::move(help), "process_").metric.emplace_back();
+    (type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  };
+  of_process(prometheus::MetricType::Counter, "cpu_seconds_total", "Processor time", process.cpu_seconds);
+  of_process(prometheus::MetricType::Gauge, "resident_memory_bytes", "Resident memory", process.resident_bytes);
+  of_process(prometheus::MetricType::Gauge, "open_fds", "Open files", static_cast<double>(process.open_files));
+  of_process(prometheus::MetricType::Gauge, "max_fds", "Open files at most", static_cast<double>(process.max_files));
+  of_process(prometheus::MetricType::Gauge, "start_time_seconds", "Start, in seconds since 1970", process.started);
   return families.text();
 }
 

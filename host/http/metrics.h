@@ -7,7 +7,7 @@
 
 namespace magnetar::http {
 
-/// All metrics in Prometheus' text format; their names start with "magnetar_".
+/// All metrics in Prometheus' text format; their names start with "magnetar_", those of the process with "process_".
 std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& calls);
 
 }  // namespace magnetar::http

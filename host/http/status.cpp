@@ -33,8 +33,12 @@ nlohmann::json to_json(const dispatch::Counters& c) {
           {"proofs_superseded", c.proofs_superseded},
           {"steps_verified", c.steps_verified},
           {"store_errors", c.store_errors},
-          {"verification_seconds", c.verification_seconds},
-          {"acceptance_seconds", c.acceptance_seconds}};
+          {"verification_seconds", c.verifications.sum},
+          {"acceptance_seconds", c.acceptances.sum},
+          {"verifications_failed", c.verifications_failed},
+          {"request_bytes", c.request_bytes},
+          {"proof_bytes", c.proof_bytes},
+          {"reply_bytes", c.reply_bytes}};
 }
 
 }  // namespace

@@ -610,6 +610,20 @@ std::vector<ProverView> Scheduler::provers() const {
   return views;
 }
 
+SegmentCounts Scheduler::segment_counts(Time now) const {
+  SegmentCounts counts;
+  for (const auto& [id, segment] : segments_) {
+    if (segment.verified) {
+      ++counts.verified;
+    } else if (segment.verifying != 0) {
+      ++counts.verifying;
+    } else {
+      ++(is_pending(segment, now) ? counts.pending : counts.proving);
+    }
+  }
+  return counts;
+}
+
 std::size_t Scheduler::idle() const {
   return static_cast<std::size_t>(
       std::count_if(sessions_.begin(), sessions_.end(), [this](const auto& each) { return is_idle(each.second); }));

@@ -115,6 +115,14 @@ struct JobView {
   JobProgress progress;
 };
 
+/// The segments of open jobs.
+struct SegmentCounts {
+  std::size_t pending = 0;  ///< to be given out
+  std::size_t proving = 0;
+  std::size_t verifying = 0;  ///< here
+  std::size_t verified = 0;
+};
+
 struct ProverView {
   SessionId session{};
   std::string prover;
@@ -195,6 +203,7 @@ class Scheduler {
   std::optional<JobProgress> job_progress(JobId job) const;
   std::vector<JobView> jobs() const;
   std::vector<ProverView> provers() const;
+  SegmentCounts segment_counts(Time now) const;
   std::size_t open_jobs() const { return jobs_.size(); }
   std::size_t connected() const { return sessions_.size(); }
   std::size_t idle() const;

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -131,8 +132,17 @@ TEST_F(DispatcherTest, ProvesARequestWithSeveralProvers) {
   EXPECT_TRUE(TextEngine::is_proof_of(*reply->proof, program, input, {0, 100}));
   EXPECT_EQ(engine_.executions, 1);
   EXPECT_EQ(engine_.verifications, 2);
-  EXPECT_EQ(counters().proofs_accepted, 2U);
-  EXPECT_EQ(counters().steps_verified, 100U);
+  const Counters counted = counters();
+  EXPECT_EQ(counted.proofs_accepted, 2U);
+  EXPECT_EQ(counted.steps_verified, 100U);
+  EXPECT_EQ(counted.request_bytes, program.size() + input.size());
+  EXPECT_EQ(counted.proof_bytes, proof_of(*work_a).size() + proof_of(*work_b).size());
+  EXPECT_EQ(counted.reply_bytes, reply->proof->size());
+  EXPECT_EQ(counted.verifications_failed, 0U);
+  const auto count = [](const DurationHistogram& h) { return std::accumulate(h.counts.begin(), h.counts.end(), 0U); };
+  EXPECT_EQ(count(counted.executions), 1U);
+  EXPECT_EQ(count(counted.verifications), 2U);
+  EXPECT_EQ(count(counted.jobs_done_after), 1U);
 }
 
 TEST_F(DispatcherTest, EqualRequestsShareAJobAndItsResult) {
@@ -340,6 +350,7 @@ TEST_F(DispatcherTest, AProofThatCannotBeVerifiedNowIsNoLie) {
   EXPECT_TRUE(ask(TextEngine::program(10)).get());
   EXPECT_EQ(prover.proved(), 3U);
   EXPECT_EQ(counters().proofs_refused, 0U);
+  EXPECT_EQ(counters().verifications_failed, 2U);
 }
 
 TEST_F(DispatcherTest, AProofIsTakenAfterConnectingAgain) {

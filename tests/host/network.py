@@ -83,9 +83,10 @@ class Process:
 
 
 class Orchestrator(Process):
-    def __init__(self, folder, *flags, listen="127.0.0.1:0", name="orchestrator", state="orchestrator"):
+    def __init__(self, folder, *flags, listen="127.0.0.1:0", http="127.0.0.1:0", name="orchestrator",
+                 state="orchestrator"):
         self.folder = folder
-        super().__init__(["orchestrator", "--listen", listen, "--http", "127.0.0.1:0", "--state",
+        super().__init__(["orchestrator", "--listen", listen, "--http", http, "--state",
                           pathlib.Path(folder) / state, *flags], folder, name)
         line = self.process.stdout.readline()
         found = re.fullmatch(r"listening on (\S+):(\d+)\n", line)

@@ -1,6 +1,7 @@
 """TLS, certificates of provers, tokens of requesters; health, reflection, HTTP; where flags come from."""
 
 import subprocess
+import time
 import unittest
 
 from network import *
@@ -144,11 +145,43 @@ class Operations(NetworkTest):
         self.assertEqual(metrics['magnetar_provers{state="idle"}'], "1")
         self.assertEqual(metrics['magnetar_calls_total{rpc="RequestProof",status="OK"}'], "1")
         self.assertEqual(float(metrics["magnetar_steps_verified_total"]), FIBONACCI_STEPS)
+        self.assertEqual(metrics['magnetar_segments{state="pending"}'], "0")
+        self.assertEqual(metrics["magnetar_capacity_cycles_per_second"], "1000000")
+        for name in ("job", "execution", "verification"):
+            self.assertEqual(metrics[f"magnetar_{name}_seconds_count"], "1")
+            self.assertEqual(metrics[f'magnetar_{name}_seconds_bucket{{le="86400"}}'], "1")
+            self.assertEqual(metrics[f'magnetar_{name}_seconds_bucket{{le="+Inf"}}'], "1")
+        self.assertEqual(float(metrics["magnetar_request_bytes_total"]), len(FIBONACCI))
+        # A reply is a segment proof with a frame.
+        self.assertGreater(float(metrics["magnetar_proof_bytes_total"]), 200)
+        self.assertGreater(float(metrics["magnetar_reply_bytes_total"]), float(metrics["magnetar_proof_bytes_total"]))
+        self.assertTrue([name for name in metrics if re.fullmatch(r'magnetar_build_info\{version="[0-9.]+"\}', name)])
+        # What the system says of the process.
+        self.assertGreater(float(metrics["process_resident_memory_bytes"]), 1e6)
+        self.assertAlmostEqual(int(metrics["process_open_fds"]),
+                               len(os.listdir(f"/proc/{orchestrator.process.pid}/fd")), delta=3)
+        self.assertGreater(float(metrics["process_cpu_seconds_total"]), 0)
+        self.assertAlmostEqual(float(metrics["process_start_time_seconds"]), time.time(), delta=60)
         self.assertIn("<title>Magnetar orchestrator</title>", orchestrator.get("/"))
         self.assertEqual(orchestrator.get("/ready"), "ready\n")
         with self.assertRaises(urllib.error.HTTPError) as caught:
             orchestrator.get("/nothing")
         self.assertEqual(caught.exception.code, 404)
+
+    def test_metrics_are_documented(self):
+        orchestrator = self.orchestrator()
+        orchestrator.stub().RequestProof(proof_request(count=0), timeout=10)
+        served = {}
+        labels = {}
+        for line in orchestrator.get("/metrics").splitlines():
+            if found := re.match(r"# TYPE (\S+) (\S+)", line):
+                served[found.group(1)] = found.group(2)
+            elif found := re.match(r"([a-z_]+?)(?:_bucket)?\{(.*)\}", line):
+                labels[found.group(1)] = re.findall(r'(\w+)="', found.group(2))
+        table = (GUESTS.parents[2] / "docs" / "operations.md").read_text()
+        documented = {name: (kind, re.findall(r"`(\w+)`", names)) for name, kind, names in
+                      re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| ([^|]*) ?\|", table, re.MULTILINE)}
+        self.assertEqual(documented, {name: (kind, labels.get(name, [])) for name, kind in served.items()})
 
     def test_structured_logs(self):
         orchestrator = self.orchestrator("--log-json")

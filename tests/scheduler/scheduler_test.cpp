@@ -681,6 +681,26 @@ TEST_F(SchedulerTest, AddsUpAJobsProgress) {
   EXPECT_FALSE(scheduler_.job_progress(JobId{2}));
 }
 
+TEST_F(SchedulerTest, CountsSegmentsByState) {
+  const auto counts = [&] {
+    const SegmentCounts c = scheduler_.segment_counts(now_);
+    return std::vector<std::size_t>{c.pending, c.proving, c.verifying, c.verified};
+  };
+  const SessionId a = connect("a", 2);
+  connect("b", 1);
+  proving(1, {60, 30, 10});
+  EXPECT_THAT(counts(), ElementsAre(3, 0, 0, 0));
+  const auto assignments = assign();
+  ASSERT_THAT(provers_of(assignments), ElementsAre("a", "b"));
+  EXPECT_THAT(counts(), ElementsAre(1, 2, 0, 0));
+  scheduler_.submitted(a, assignments[0].segment, now_);
+  EXPECT_THAT(counts(), ElementsAre(1, 1, 1, 0));
+  scheduler_.verified(a, assignments[0].segment, 0);
+  EXPECT_THAT(counts(), ElementsAre(1, 1, 0, 1));
+  scheduler_.remove(JobId{1});
+  EXPECT_THAT(counts(), ElementsAre(0, 0, 0, 0));
+}
+
 TEST_F(SchedulerTest, ADrainingSchedulerGivesOutNothing) {
   connect("p");
   proving(1, {20, 20});
