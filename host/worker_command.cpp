@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "host/interrupt.h"
 #include "host/rpc/credentials.h"
 #include "host/rpc/prover_transport.h"
+#include "host/worker/health_file.h"
 #include "host/worker/state_folder.h"
 #include "host/worker/worker.h"
 
@@ -54,6 +56,10 @@ WorkerCommand::WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system)
       .add_option("--reconnect-ms", reconnect_ms_, "before the first try to connect again; doubled up to a minute")
       ->check(CLI::Range(1u, 60'000u))
       ->capture_default_str();
+  flags()
+      .add_option("--health-file", health_file_,
+                  "says `connected` or `disconnected`, and is written again every heartbeat")
+      ->type_name("FILE");
   log_.add_to(flags());
 }
 
@@ -88,6 +94,12 @@ Result<int> WorkerCommand::run() const {
                              {"device", proving_.device},
                              {"hertz", hertz}});
 
+  std::optional<worker::HealthFile> health;
+  if (!health_file_.empty()) {
+    auto opened = worker::HealthFile::open(health_file_);
+    if (!opened) return environment("bad-health-file", opened.error());
+    health = *std::move(opened);
+  }
   rpc::ProverTransport transport(orchestrator_.address, *credentials);
   worker::Timing timing{.heartbeat = std::chrono::milliseconds(heartbeat_ms_),
                         .progress = std::chrono::milliseconds(progress_ms_)};
@@ -95,7 +107,9 @@ Result<int> WorkerCommand::run() const {
   worker::Worker worker({.type = type_ == "ci" ? worker::ProverType::kCi : worker::ProverType::kVolunteer,
                          .prover_id = state->prover_id(),
                          .cycles_per_second = hertz},
-                        timing, transport, **prover, *state, log);
+                        timing, transport, **prover, *state, log, [&health](bool connected) {
+                          if (health) health->write(connected);
+                        });
   // A signal handler can do no more than set a flag.
   std::atomic<bool> ended = false;
   std::thread watcher([&] {

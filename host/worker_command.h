@@ -24,6 +24,7 @@ class WorkerCommand final : public Command {
   CacheFlag cache_;
   proving::ExecutionLimits limits_;
   std::string state_folder_;
+  std::string health_file_;
   std::string type_ = "volunteer";
   double estimate_ = 0;
   unsigned heartbeat_ms_ = 10'000;

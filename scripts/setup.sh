@@ -2,12 +2,15 @@
 # Installs what building and testing Magnetar needs on Debian 12, from Debian's packages alone.
 set -euo pipefail
 
+build_only=false
 if [[ $# -gt 0 ]]; then
   case $1 in
+    --build) build_only=true ;;
     -h | --help)
-      echo "usage: scripts/setup.sh"
+      echo "usage: scripts/setup.sh [--build]"
       echo "Installs the Debian 12 packages that Magnetar's build and tests need. Run as root, or with sudo at hand."
       echo "Does nothing when all of them are installed."
+      echo "  --build  only what building and packaging the program needs, without tests, benches and a second compiler"
       exit 0
       ;;
     *)
@@ -18,13 +21,16 @@ if [[ $# -gt 0 ]]; then
 fi
 
 packages=(
-  # Compilers and build tools. clang 14 checks formatting, lints, fuzzes, and is the second compiler.
-  g++ g++-12 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
-  cmake ninja-build ccache pkg-config make git python3
+  # Compiler, build tools, and what finds a Debian package's dependencies.
+  g++ cmake ninja-build ccache pkg-config make git python3 dpkg-dev file
   # Libraries.
   libexpected-dev libelf-dev libfmt-dev libcli11-dev nlohmann-json3-dev libspdlog-dev
   libprotobuf-dev protobuf-compiler libtbb-dev libssl-dev libsqlite3-dev libpq-dev
   libgrpc-dev libgrpc++-dev protobuf-compiler-grpc prometheus-cpp-dev libcpp-httplib-dev
+)
+$build_only || packages+=(
+  # clang 14 checks formatting, lints, fuzzes, and is the second compiler.
+  g++-12 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   # Tests and benches; GMP is the oracle of field arithmetic.
   libgtest-dev libgmock-dev libbenchmark-dev libgmp-dev
   # Tests of the store start a private server.
@@ -33,6 +39,8 @@ packages=(
   prometheus curl
   # The independent client of the network, and certificates for it.
   python3-grpcio python3-protobuf openssl
+  # Tests of the deployment read YAML, and have systemd judge its units.
+  python3-yaml systemd
   # What the CUDA emulator that test.sh builds where it finds one is made with.
   libzstd-dev liblz4-dev
   # Guest programs, and the simulator that ours is compared with.

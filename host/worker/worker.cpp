@@ -72,13 +72,14 @@ tl::expected<std::string, ProveFailure> guarded_prove(Prover& prover, const Work
 class Worker::Loop {
  public:
   Loop(Registration registration, const Timing& timing, Transport& transport, Prover& prover, StateFolder& state,
-       const log::Log& log)
+       const log::Log& log, Report report)
       : registration_(std::move(registration)),
         timing_(timing),
         transport_(transport),
         prover_(prover),
         state_(state),
         log_(log),
+        report_(std::move(report)),
         backoff_(timing.backoff, std::random_device()()) {}
 
   void post(Event event) {
@@ -119,6 +120,7 @@ class Worker::Loop {
   Prover& prover_;
   StateFolder& state_;
   const log::Log& log_;
+  const Report report_;
   Backoff backoff_;
 
   std::mutex mutex_;
@@ -145,6 +147,7 @@ void Worker::Loop::run() {
   for (;;) {
     if (auto event = wait()) std::visit([this](auto&& e) { handle(std::forward<decltype(e)>(e)); }, *std::move(event));
     on_time(Clock::now());
+    if (report_) report_(link_ == Link::kUp);
     if (stopping_ && running_ == nullptr && link_ == Link::kDown) return;
   }
 }
@@ -408,8 +411,9 @@ void Worker::Loop::give_up_stream() {
 }
 
 Worker::Worker(Registration registration, const Timing& timing, Transport& transport, Prover& prover,
-               StateFolder& state, const log::Log& log)
-    : loop_(std::make_unique<Loop>(std::move(registration), timing, transport, prover, state, log)) {}
+               StateFolder& state, const log::Log& log, Report report)
+    : loop_(std::make_unique<Loop>(std::move(registration), timing, transport, prover, state, log, std::move(report))) {
+}
 
 Worker::~Worker() = default;
 

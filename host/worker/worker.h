@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "host/log/log.h"
@@ -30,9 +31,12 @@ struct Timing {
 /// proves, it saves what it has and turns to the new.
 class Worker {
  public:
+  /// Told, by the thread of run(), whether there is a connection: whenever that changes, and at least every heartbeat.
+  using Report = std::function<void(bool connected)>;
+
   /// All references must outlive the worker. `registration.prover_id` is the state folder's.
   Worker(Registration registration, const Timing& timing, Transport& transport, Prover& prover, StateFolder& state,
-         const log::Log& log);
+         const log::Log& log, Report report = {});
   ~Worker();
 
   /// Serves until stop(). Then saves the proof on its way, ends the stream, and returns.
