@@ -51,7 +51,7 @@ folder=$PWD/build/containers
 mkdir -p "$folder/tmp"
 run=$(mktemp -d "$folder/run.XXXXXX")
 # Storage of its own, so that nothing else on the machine is touched.
-storage=(--root "$folder/storage" --runroot "$run/runroot" --storage-driver "${STORAGE_DRIVER:-overlay}")
+storage=(--root "$folder/storage" --runroot "$folder/runroot" --storage-driver "${STORAGE_DRIVER:-overlay}")
 containers=()
 
 podman() { command podman "${storage[@]}" "$@"; }
