@@ -382,7 +382,7 @@ KINDS = {
         "clusterIP": "None", "selector!": LABELS,
         "ports!": [{"name!": str, "port!": int, "targetPort!": str, "appProtocol": str}]}},
     "apps/v1/Deployment": {"metadata!": METADATA, "spec!": {
-        "replicas!": int, "selector!": SELECTOR, "strategy": {"rollingUpdate!": {"maxUnavailable!": int, "maxSurge!": int}},
+        "replicas": int, "selector!": SELECTOR, "strategy": {"rollingUpdate!": {"maxUnavailable!": int, "maxSurge!": int}},
         "template!": TEMPLATE}},
     "apps/v1/StatefulSet": {"metadata!": METADATA, "spec!": {
         "serviceName!": str, "replicas!": int, "selector!": SELECTOR, "template!": TEMPLATE,
@@ -570,7 +570,9 @@ class Kubernetes(Case):
             objects = [one for one in yaml.safe_load_all(done.stdout) if one]
             self.assert_sound(schema_faults([{**one, "metadata": {key: value for key, value in one["metadata"].items()
                                                                   if key != "namespace"}} for one in objects]))
+            scaled = {one["spec"]["scaleTargetRef"]["name"] for one in of_kind(objects, "ScaledObject")}
             for one in of_kind(objects, "Deployment"):
+                self.assertEqual("replicas" in one["spec"], one["metadata"]["name"] not in scaled)
                 container = one["spec"]["template"]["spec"]["containers"][0]
                 variables = {entry["name"]: entry.get("value") for entry in container["env"]}
                 self.assertEqual(variables["MAGNETAR_PLAINTEXT"], "true" if kind == "plain" else "false")
