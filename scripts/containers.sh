@@ -48,14 +48,15 @@ done
 }
 
 folder=$PWD/build/containers
-mkdir -p "$folder"
+mkdir -p "$folder/tmp"
 run=$(mktemp -d "$folder/run.XXXXXX")
 # Storage of its own, so that nothing else on the machine is touched.
-storage=(--root "$folder/storage" --runroot "$run/runroot" --storage-driver "${STORAGE_DRIVER:-overlay}")
+storage=(--root "$folder/storage" --runroot "$folder/runroot" --storage-driver "${STORAGE_DRIVER:-overlay}")
 containers=()
 
 podman() { command podman "${storage[@]}" "$@"; }
-buildah() { nice -n 10 buildah "${storage[@]}" "$@"; }
+# It keeps the compiler's cache below the folder of temporary files.
+buildah() { TMPDIR=$folder/tmp nice -n 10 buildah "${storage[@]}" "$@"; }
 
 finish() {
   local status=$?
@@ -120,8 +121,11 @@ if ! podman image exists $base; then
   rm -rf --one-file-system "$run/base"
 fi
 
+# A copy, so that all images are of one state of it.
+mkdir "$run/source"
+tar -c --exclude ./build --exclude ./.git . | tar -x -C "$run/source"
 build=(bud --quiet --layers --isolation chroot --format docker --build-arg "DEBIAN=$base" --build-arg "JOBS=$jobs"
-  --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" -f docker/Dockerfile)
+  --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" -f "$run/source/docker/Dockerfile")
 if [[ -n $package ]]; then
   # Stands for the stage that builds.
   mkdir -p "$run/package/package"
@@ -132,7 +136,7 @@ targets=(orchestrator worker certificates)
 $compile && targets+=(orchestrator-compile)
 for target in "${targets[@]}"; do
   say "image $target"
-  buildah "${build[@]}" --target "$target" -t "localhost/magnetar-$target" . >"$run/build.log" 2>&1 || {
+  buildah "${build[@]}" --target "$target" -t "localhost/magnetar-$target" "$run/source" >"$run/build.log" 2>&1 || {
     tail -n 40 "$run/build.log" >&2
     exit 1
   }

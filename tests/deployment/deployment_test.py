@@ -318,7 +318,11 @@ class Compose(Case):
                 if service["image"].removeprefix("magnetar-") in TARGETS:
                     variables = service["environment"]
                     self.assertEqual(variables["MAGNETAR_PLAINTEXT"], "true" if kind == "plain" else "false", name)
-                    self.assertEqual("MAGNETAR_TLS_CERT" in variables, kind == "tls", name)
+                    files = {key: path for key, path in variables.items() if key.startswith("MAGNETAR_TLS_")}
+                    self.assertEqual(len(files), 3 if kind == "tls" else 0, name)
+                    own = "server" if name == "orchestrator" else "worker"
+                    self.assertEqual({pathlib.Path(path).name for path in files.values()},
+                                     {"ca.pem", f"{own}.pem", f"{own}.key"} if files else set())
 
     def test_no_secret_is_written_down(self):
         text = "".join((DOCKER / file).read_text() for files in COMPOSE_FILES.values() for file in files)
@@ -378,7 +382,7 @@ KINDS = {
         "clusterIP": "None", "selector!": LABELS,
         "ports!": [{"name!": str, "port!": int, "targetPort!": str, "appProtocol": str}]}},
     "apps/v1/Deployment": {"metadata!": METADATA, "spec!": {
-        "replicas!": int, "selector!": SELECTOR, "strategy": {"rollingUpdate!": {"maxUnavailable!": int, "maxSurge!": int}},
+        "replicas": int, "selector!": SELECTOR, "strategy": {"rollingUpdate!": {"maxUnavailable!": int, "maxSurge!": int}},
         "template!": TEMPLATE}},
     "apps/v1/StatefulSet": {"metadata!": METADATA, "spec!": {
         "serviceName!": str, "replicas!": int, "selector!": SELECTOR, "template!": TEMPLATE,
@@ -521,6 +525,17 @@ class Kubernetes(Case):
                         self.assertEqual(container["resources"]["limits"]["nvidia.com/gpu"], "1")
         self.assertEqual(seen, {"orchestrator", "worker", "worker-cuda"})
 
+    def test_patches_fit_the_program(self):
+        for command in SERVERS:
+            [patch] = documents(KUBERNETES / "components" / "tls" / f"{command}.yaml")
+            spec = patch["spec"]["template"]["spec"]
+            [container] = spec["containers"]
+            variables = {one["name"]: one["value"] for one in container["env"]}
+            self.assert_sound(faults_of_variables(command, variables))
+            [volume], [mount] = spec["volumes"], container["volumeMounts"]
+            self.assertEqual(volume["name"], mount["name"])
+            self.assertEqual(sum(path.startswith(mount["mountPath"] + "/") for path in variables.values()), 3)
+
     def test_images_are_of_this_version(self):
         for kustomization in KUBERNETES.rglob("kustomization.yaml"):
             [content] = documents(kustomization)
@@ -555,7 +570,9 @@ class Kubernetes(Case):
             objects = [one for one in yaml.safe_load_all(done.stdout) if one]
             self.assert_sound(schema_faults([{**one, "metadata": {key: value for key, value in one["metadata"].items()
                                                                   if key != "namespace"}} for one in objects]))
+            scaled = {one["spec"]["scaleTargetRef"]["name"] for one in of_kind(objects, "ScaledObject")}
             for one in of_kind(objects, "Deployment"):
+                self.assertEqual("replicas" in one["spec"], one["metadata"]["name"] not in scaled)
                 container = one["spec"]["template"]["spec"]["containers"][0]
                 variables = {entry["name"]: entry.get("value") for entry in container["env"]}
                 self.assertEqual(variables["MAGNETAR_PLAINTEXT"], "true" if kind == "plain" else "false")
@@ -579,7 +596,7 @@ class Systemd(Case):
                              ("orchestrator.env", "compile.conf", "tls.conf") if command == "orchestrator"),
                      *([(DOCKER / "systemd" / "worker.env").read_text()] if command == "worker" else [])]
             for file in files:
-                self.assert_sound(faults_of_variables(command, re.findall(r"^(?!# ).*?(MAGNETAR_[A-Z_]+)=", file, re.M)))
+                self.assert_sound(faults_of_variables(command, re.findall(r"(MAGNETAR_[A-Z_]+)=", file)))
 
     def write_units(self, folder):
         # The verifier wants the program to be there, wherever this test runs.
@@ -676,10 +693,11 @@ class Monitoring(Case):
         self.assertIn(f"./grafana/dashboards:{providers['providers'][0]['options']['path']}:ro", mounts)
         dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "magnetar.json").read_text())
         panels = dashboard["panels"]
+        self.assertEqual({variable["datasource"]["uid"] for variable in dashboard["templating"]["list"]}, {uid})
         self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
         taken = set()
         for panel in panels:
-            self.assertEqual({target["datasource"]["uid"] for target in panel["targets"]}, {uid})
+            self.assertEqual({one["datasource"]["uid"] for one in [panel, *panel["targets"]]}, {uid})
             place = panel["gridPos"]
             cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
             self.assertFalse(cells & taken, panel["title"])
