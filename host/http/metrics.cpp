@@ -1,47 +1,15 @@
 #include "host/http/metrics.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
 #include <array>
 #include <cstdint>
 #include <map>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+#include "host/http/families.h"
 
 namespace magnetar::http {
-namespace {
-
-class Families {
- public:
-  using Labels = std::vector<prometheus::ClientMetric::Label>;
-
-  void counter(std::string name, std::string help, double value) {
-    auto& metric = add(prometheus::MetricType::Counter, std::move(name), std::move(help)).metric.emplace_back();
-    metric.counter.value = value;
-  }
-  void counter(std::string name, std::string help, std::uint64_t value) {
-    counter(std::move(name), std::move(help), static_cast<double>(value));
-  }
-  void gauge(std::string name, std::string help, double value) {
-    auto& metric = add(prometheus::MetricType::Gauge, std::move(name), std::move(help)).metric.emplace_back();
-    metric.gauge.value = value;
-  }
-  prometheus::MetricFamily& add(prometheus::MetricType type, std::string name, std::string help) {
-    auto& family = families_.emplace_back();
-    family.name = "magnetar_" + std::move(name);
-    family.help = std::move(help);
-    family.type = type;
-    return family;
-  }
-  std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
-
- private:
-  std::vector<prometheus::MetricFamily> families_;
-};
-
-}  // namespace
+namespace {}  // namespace
 
 std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& calls) {
   const dispatch::Counters& c = snapshot.counters;
