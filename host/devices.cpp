@@ -61,13 +61,30 @@ std::string DeviceChoice::name() const {
   return gpu_ == kCpu ? "cpu" : fmt::format("cuda:{}", gpu_);
 }
 
-zkvm::Devices DeviceChoice::make(const zkvm::Parameters& parameters) const {
+Result<std::vector<DeviceChoice>> DeviceChoice::parse_all(const std::string& text) {
+  const auto first = parse(text);
+  if (!first) return tl::unexpected(first.error());
+  std::vector<DeviceChoice> choices{*first};
 #ifdef MAGNETAR_HAVE_CUDA
-  if (gpu_ != kCpu) {
-    auto devices = gpu_devices(parameters, name(), gpu_);
-    if (devices) return *std::move(devices);
-    fmt::print(stderr, "magnetar: {}; proving on the CPU\n", devices.error().what());
+  if (text == "auto" && first->gpu_ != kCpu) {
+    if (const auto gpus = kernels::list_gpus()) {
+      for (int gpu = 1; static_cast<std::size_t>(gpu) < gpus->size(); ++gpu) choices.push_back(DeviceChoice(gpu));
+    }
   }
+#endif
+  return choices;
+}
+
+zkvm::Devices DeviceChoice::make(const zkvm::Parameters& parameters) const {
+  auto devices = try_make(parameters);
+  if (devices) return *std::move(devices);
+  fmt::print(stderr, "magnetar: {}; proving on the CPU\n", devices.error().what());
+  return zkvm::cpu_devices(parameters);
+}
+
+tl::expected<zkvm::Devices, device::DeviceError> DeviceChoice::try_make(const zkvm::Parameters& parameters) const {
+#ifdef MAGNETAR_HAVE_CUDA
+  if (gpu_ != kCpu) return gpu_devices(parameters, name(), gpu_);
 #endif
   return zkvm::cpu_devices(parameters);
 }

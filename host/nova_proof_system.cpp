@@ -36,14 +36,22 @@ std::unique_ptr<dispatch::ProofEngine> NovaProofSystem::engine(const std::filesy
   return std::make_unique<proving::NovaEngine>(parameters(cache), limits);
 }
 
+tl::expected<std::vector<std::string>, std::string> NovaProofSystem::devices(const std::string& device) {
+  const auto choices = DeviceChoice::parse_all(device);
+  if (!choices) return tl::unexpected(choices.error().message);
+  std::vector<std::string> names;
+  for (const DeviceChoice& choice : *choices) names.push_back(choice.name());
+  return names;
+}
+
 tl::expected<std::unique_ptr<worker::Prover>, std::string> NovaProofSystem::prover(const ProverOptions& options) {
   const auto preset = zkvm::Preset::parse(options.preset);
   if (!preset) return tl::unexpected(fmt::format("no parameters '{}' (see `magnetar params list`)", options.preset));
   const auto device = DeviceChoice::parse(options.device);
   if (!device) return tl::unexpected(device.error().message);
   return std::make_unique<proving::NovaProver>(
-      parameters(options.cache), *preset,
-      [device = *device](const zkvm::Parameters& parameters) { return device.make(parameters); }, options.limits);
+      parameters(options.cache), *preset, device->name(),
+      [device = *device](const zkvm::Parameters& parameters) { return device.try_make(parameters); }, options.limits);
 }
 
 tl::expected<double, std::string> NovaProofSystem::measure(const ProverOptions& options,

@@ -17,6 +17,7 @@ class NovaProofSystem final : public proving::ProofSystem {
   std::uint64_t segment_proof_bytes() const override;
   std::unique_ptr<dispatch::ProofEngine> engine(const std::filesystem::path& cache,
                                                 const proving::ExecutionLimits& limits) override;
+  tl::expected<std::vector<std::string>, std::string> devices(const std::string& device) override;
   tl::expected<std::unique_ptr<worker::Prover>, std::string> prover(const ProverOptions& options) override;
   tl::expected<double, std::string> measure(const ProverOptions& options, const std::function<bool()>& go_on) override;
   tl::expected<proving::Verdict, std::string> verify(const std::filesystem::path& cache, const Question& question,

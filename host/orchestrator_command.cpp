@@ -264,7 +264,13 @@ Result<int> OrchestratorCommand::run() const {
                                    return http::to_json((*dispatcher)->snapshot(), (*server)->counts(), clock(), uptime)
                                        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
                                  },
-                             .ready = [&] { return !(*dispatcher)->snapshot().draining; }};
+                             .ready = [&] { return !(*dispatcher)->snapshot().draining; },
+                             // It answers at all.
+                             .healthy =
+                                 [&] {
+                                   static_cast<void>((*dispatcher)->snapshot());
+                                   return true;
+                                 }};
     auto running = http::HttpServer::start(http_address->host, std::stoi(http_address->port), std::move(pages));
     if (!running) return environment("cannot-listen", running.error());
     http_server = *std::move(running);

@@ -2,20 +2,63 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
+#include <algorithm>
 #include <chrono>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "host/http/http_server.h"
+#include "host/http/worker_metrics.h"
 #include "host/interrupt.h"
 #include "host/rpc/credentials.h"
 #include "host/rpc/prover_transport.h"
-#include "host/worker/health_file.h"
 #include "host/worker/state_folder.h"
 #include "host/worker/worker.h"
 
 namespace magnetar::host {
+namespace {
+
+/// A device with a prover of its own: its id, its stream, its work.
+class Lane {
+ public:
+  Lane(proving::ProofSystem::ProverOptions the_options, worker::StateFolder the_state,
+       std::unique_ptr<worker::Prover> prover, const std::string& orchestrator,
+       const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+      : options(std::move(the_options)),
+        state(std::move(the_state)),
+        prover_(std::move(prover)),
+        transport_(orchestrator, credentials) {}
+
+  void begin(worker::Registration registration, const worker::Timing& timing, const log::Log& log) {
+    const std::lock_guard lock(mutex_);
+    worker_ = std::make_unique<worker::Worker>(std::move(registration), timing, transport_, *prover_, state, log);
+  }
+  void run() { worker_->run(); }
+  void stop() { worker_->stop(); }
+
+  worker::Snapshot snapshot() const {
+    const std::lock_guard lock(mutex_);
+    if (worker_) return worker_->snapshot();
+    return {.prover = state.prover_id(), .device = options.device, .turned_at = std::chrono::steady_clock::now()};
+  }
+
+  const proving::ProofSystem::ProverOptions options;
+  worker::StateFolder state;
+  tl::expected<double, std::string> hertz = 0.0;  ///< as measured
+
+ private:
+  std::unique_ptr<worker::Prover> prover_;
+  rpc::ProverTransport transport_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<worker::Worker> worker_;  // by mutex_, until it is there
+};
+
+}  // namespace
 
 WorkerCommand::WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system)
     : Command(*app.add_subcommand("worker", "Prove what an orchestrator gives out, until stopped")),
@@ -45,6 +88,9 @@ WorkerCommand::WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system)
       ->type_name("HZ")
       ->check(CLI::PositiveNumber);
   flags()
+      .add_option("--http", http_, "for /metrics, /status.json, /healthz and /ready; not served otherwise")
+      ->type_name("HOST:PORT");
+  flags()
       .add_option("--heartbeat-ms", heartbeat_ms_, "between two signs of life")
       ->check(CLI::Range(10u, 10'000u))
       ->capture_default_str();
@@ -56,10 +102,6 @@ WorkerCommand::WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system)
       .add_option("--reconnect-ms", reconnect_ms_, "before the first try to connect again; doubled up to a minute")
       ->check(CLI::Range(1u, 60'000u))
       ->capture_default_str();
-  flags()
-      .add_option("--health-file", health_file_,
-                  "says `connected` or `disconnected`, and is written again every heartbeat")
-      ->type_name("FILE");
   log_.add_to(flags());
 }
 
@@ -72,54 +114,96 @@ Result<int> WorkerCommand::run() const {
       orchestrator_.address, {.ca = orchestrator_.tls_ca, .cert = orchestrator_.tls_cert, .key = orchestrator_.tls_key},
       orchestrator_.plaintext);
   if (!credentials) return tl::unexpected(CommandError{kUnusableInput, "bad-connection", credentials.error()});
-  auto state = worker::StateFolder::open(state_folder_);
-  if (!state) return environment("bad-state-folder", state.error());
+  std::optional<rpc::Address> http_address;
+  if (!http_.empty()) {
+    auto parsed = rpc::parse_address(http_);
+    if (!parsed) return tl::unexpected(CommandError{kUnusableInput, "bad-connection", "--http: " + parsed.error()});
+    http_address = *std::move(parsed);
+  }
   const auto threads = proving_.limit_threads();
-  const proving::ProofSystem::ProverOptions options{
-      .cache = cache_.path(), .preset = proving_.params, .device = proving_.device, .limits = limits_};
-  const auto prover = proof_system_.prover(options);
-  if (!prover) return tl::unexpected(CommandError{kUnusableInput, "bad-prover", prover.error()});
+  const auto devices = proof_system_.devices(proving_.device);
+  if (!devices) return tl::unexpected(CommandError{kUnusableInput, "bad-prover", devices.error()});
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (const std::string& device : *devices) {
+    auto state = worker::StateFolder::open(state_folder_);
+    if (!state) return environment("bad-state-folder", state.error());
+    const proving::ProofSystem::ProverOptions options{
+        .cache = cache_.path(), .preset = proving_.params, .device = device, .limits = limits_};
+    auto prover = proof_system_.prover(options);
+    if (!prover) return tl::unexpected(CommandError{kUnusableInput, "bad-prover", prover.error()});
+    lanes.push_back(
+        std::make_unique<Lane>(options, *std::move(state), *std::move(prover), orchestrator_.address, *credentials));
+  }
 
   catch_interrupts();
-  double hertz = estimate_;
-  if (hertz == 0) {
-    log.info("measuring how fast this machine proves");
-    const auto measured = proof_system_.measure(options, [] { return !interrupted(); });
-    if (interrupted()) return kDone;
-    if (!measured) return environment("no-measurement", measured.error());
-    hertz = *measured;
+  const auto longest_turn = std::chrono::milliseconds(3 * heartbeat_ms_) + std::chrono::seconds(5);
+  std::unique_ptr<http::HttpServer> http_server;
+  if (http_address) {
+    const auto snapshots = [&lanes] {
+      std::vector<worker::Snapshot> all;
+      for (const auto& lane : lanes) all.push_back(lane->snapshot());
+      return all;
+    };
+    auto pages =
+        http::Pages{.metrics = [=] { return http::worker_metrics(snapshots()); },
+                    .status = [=] { return http::worker_status(snapshots()); },
+                    .ready =
+                        [=] {
+                          const auto all = snapshots();
+                          return std::any_of(all.begin(), all.end(), [](const auto& s) { return s.connected; });
+                        },
+                    .healthy =
+                        [=] {
+                          const auto all = snapshots();
+                          const auto now = std::chrono::steady_clock::now();
+                          return std::all_of(all.begin(), all.end(),
+                                             [&](const auto& s) { return now - s.turned_at < longest_turn; });
+                        },
+                    .page = false};
+    auto running = http::HttpServer::start(http_address->host, std::stoi(http_address->port), std::move(pages));
+    if (!running) return environment("cannot-listen", running.error());
+    http_server = *std::move(running);
+    const std::string line = fmt::format("http on {}:{}\n", http_.substr(0, http_.rfind(':')), http_server->port());
+    if (auto written = write_stdout(line.data(), line.size()); !written) return tl::unexpected(written.error());
   }
-  log.info("worker starts", {{"prover", state->prover_id()},
-                             {"orchestrator", orchestrator_.address},
-                             {"device", proving_.device},
-                             {"hertz", hertz}});
 
-  std::optional<worker::HealthFile> health;
-  if (!health_file_.empty()) {
-    auto opened = worker::HealthFile::open(health_file_);
-    if (!opened) return environment("bad-health-file", opened.error());
-    health = *std::move(opened);
+  if (estimate_ == 0) {
+    log.info("measuring how fast this machine proves", {{"devices", devices->size()}});
+    // All at the same time, as they will work.
+    std::vector<std::thread> measuring;
+    for (const auto& lane : lanes) {
+      measuring.emplace_back([&, lane = lane.get()] {
+        lane->hertz = proof_system_.measure(lane->options, [] { return !interrupted(); });
+      });
+    }
+    for (std::thread& thread : measuring) thread.join();
+    if (interrupted()) return kDone;
+    for (const auto& lane : lanes) {
+      if (!lane->hertz) return environment("no-measurement", lane->hertz.error());
+    }
   }
-  rpc::ProverTransport transport(orchestrator_.address, *credentials);
+
   worker::Timing timing{.heartbeat = std::chrono::milliseconds(heartbeat_ms_),
                         .progress = std::chrono::milliseconds(progress_ms_)};
   timing.backoff.first = std::chrono::milliseconds(reconnect_ms_);
-  worker::Worker worker({.type = type_ == "ci" ? worker::ProverType::kCi : worker::ProverType::kVolunteer,
-                         .prover_id = state->prover_id(),
-                         .cycles_per_second = hertz},
-                        timing, transport, **prover, *state, log, [&health](bool connected) {
-                          if (health) health->write(connected);
-                        });
+  std::vector<std::thread> running;
+  for (const auto& lane : lanes) {
+    const double hertz = estimate_ == 0 ? *lane->hertz : estimate_;
+    log.info("worker starts", {{"prover", lane->state.prover_id()},
+                               {"orchestrator", orchestrator_.address},
+                               {"device", lane->options.device},
+                               {"hertz", hertz}});
+    lane->begin({.type = type_ == "ci" ? worker::ProverType::kCi : worker::ProverType::kVolunteer,
+                 .prover_id = lane->state.prover_id(),
+                 .cycles_per_second = hertz},
+                timing, log);
+    running.emplace_back([lane = lane.get()] { lane->run(); });
+  }
   // A signal handler can do no more than set a flag.
-  std::atomic<bool> ended = false;
-  std::thread watcher([&] {
-    while (!interrupted() && !ended) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    worker.stop();
-  });
-  worker.run();
-  ended = true;
-  watcher.join();
-  log.info("worker ends", {{"prover", state->prover_id()}});
+  while (!interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (const auto& lane : lanes) lane->stop();
+  for (std::thread& thread : running) thread.join();
+  for (const auto& lane : lanes) log.info("worker ends", {{"prover", lane->state.prover_id()}});
   return kDone;
 }
 

@@ -10,7 +10,8 @@
 
 namespace magnetar::host {
 
-/// `magnetar worker --orchestrator HOST:PORT`: proves what an orchestrator gives it, until SIGTERM or SIGINT.
+/// `magnetar worker --orchestrator HOST:PORT`: proves what an orchestrator gives it, until SIGTERM or SIGINT. On a host
+/// with several GPUs it is a prover for each of them.
 class WorkerCommand final : public Command {
  public:
   WorkerCommand(CLI::App& app, proving::ProofSystem& proof_system);
@@ -24,7 +25,7 @@ class WorkerCommand final : public Command {
   CacheFlag cache_;
   proving::ExecutionLimits limits_;
   std::string state_folder_;
-  std::string health_file_;
+  std::string http_;
   std::string type_ = "volunteer";
   double estimate_ = 0;
   unsigned heartbeat_ms_ = 10'000;

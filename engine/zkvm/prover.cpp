@@ -358,6 +358,7 @@ tl::expected<ProvedSegment, ProveError> prove(const Parameters& parameters, cons
     proved = prove_on(devices, parameters, plan, control, source, state);
   } catch (const device::DeviceError& error) {
     device_error = error.what();
+    if (control.device_failed) control.device_failed(device_error);
   }
   if (!proved) {
     proved = prove_on(cpu_devices(parameters), parameters, plan, control, source, state);

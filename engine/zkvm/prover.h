@@ -107,6 +107,8 @@ struct Control {
   /// Takes states to resume from, at most one each `save_interval` and one when cancelled.
   std::function<void(const ProvingState&)> save{};
   std::chrono::seconds save_interval{30};
+  /// Told what failed when devices did, before the CPU goes on.
+  std::function<void(const std::string& error)> device_failed{};
 };
 
 /// Seconds by phase.

@@ -31,9 +31,11 @@ class HttpServer::State {
                                  {"Content-Security-Policy",
                                   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
                                   "connect-src 'self'; img-src data:"}});
-    server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
-      response.set_content(kStatusPage.data(), kStatusPage.size(), "text/html; charset=utf-8");
-    });
+    if (pages_.page) {
+      server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
+        response.set_content(kStatusPage.data(), kStatusPage.size(), "text/html; charset=utf-8");
+      });
+    }
     server_.Get("/status.json", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(pages_.status(), "application/json");
     });
@@ -43,7 +45,12 @@ class HttpServer::State {
     server_.Get("/ready", [this](const httplib::Request&, httplib::Response& response) {
       const bool ready = pages_.ready();
       response.status = ready ? 200 : 503;
-      response.set_content(ready ? "ready\n" : "draining\n", "text/plain");
+      response.set_content(ready ? "ready\n" : "not ready\n", "text/plain");
+    });
+    server_.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
+      const bool healthy = pages_.healthy();
+      response.status = healthy ? 200 : 503;
+      response.set_content(healthy ? "healthy\n" : "stuck\n", "text/plain");
     });
     port_ = port == 0 ? server_.bind_to_any_port(host) : (server_.bind_to_port(host, port) ? port : -1);
     if (port_ < 0) return tl::unexpected(fmt::format("cannot listen on {}:{} for HTTP: is it in use?", host, port));

@@ -12,10 +12,12 @@ namespace magnetar::http {
 struct Pages {
   std::function<std::string()> metrics;  ///< /metrics
   std::function<std::string()> status;   ///< /status.json
-  std::function<bool()> ready;           ///< /ready: 200 or 503
+  std::function<bool()> ready;           ///< /ready: 200 or 503, whether it takes work
+  std::function<bool()> healthy;         ///< /healthz: 200 or 503, whether it is to be left alone
+  bool page = true;                      ///< the orchestrator's status page at /
 };
 
-/// A small HTTP server: the status page at /, and what `Pages` names. It answers GET alone, without a way to change
+/// A small HTTP server of what `Pages` names. It answers GET alone, without a way to change
 /// anything.
 class HttpServer {
  public:

@@ -1,11 +1,7 @@
 #include "host/proving/nova_prover.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,10 +44,11 @@ std::span<const std::uint8_t> as_octets(std::string_view text) {
 
 }  // namespace
 
-NovaProver::NovaProver(zkvm::ParameterStore& store, const zkvm::Preset& preset, MakeDevices make_devices,
-                       const ExecutionLimits& limits)
+NovaProver::NovaProver(zkvm::ParameterStore& store, const zkvm::Preset& preset, std::string device,
+                       MakeDevices make_devices, const ExecutionLimits& limits)
     : store_(store),
       preset_(preset),
+      device_(std::move(device)),
       make_devices_(std::move(make_devices)),
       limits_{.max_cycles = limits.max_cycles, .max_memory_bytes = limits.max_memory_bytes} {}
 
@@ -90,21 +87,21 @@ tl::expected<std::string, ProveFailure> NovaProver::prove(const worker::Work& wo
                                        start ? &*start : nullptr);
   if (!plan) return tl::unexpected(to_failure(plan.error()));
   const auto parameters = store_.parameters(plan->statement.layout);
-  zkvm::Devices devices = make_devices_(*parameters);
+  const auto device_failed = [&](const std::string& why) {
+    if (watch.device_failed) watch.device_failed(why);
+  };
   zkvm::Control control{.progress = on_progress,
-                        .save = [&](const zkvm::ProvingState& state) { watch.save(as_text(zkvm::encode(state))); }};
+                        .save = [&](const zkvm::ProvingState& state) { watch.save(as_text(zkvm::encode(state))); },
+                        .device_failed = device_failed};
   if (watch.resume) {
     if (auto state = zkvm::decode_proving_state(as_octets(*watch.resume))) control.resume = *std::move(state);
   }
-  tl::expected<zkvm::ProvedSegment, zkvm::ProveError> proved;
-  try {
-    proved = zkvm::prove(*parameters, *plan, devices, control);
-  } catch (const std::exception& error) {
-    if (devices.name == "cpu") throw;
-    fmt::print(stderr, "magnetar: {} failed ({}); the CPU proves this segment\n", devices.name, error.what());
+  auto devices = make_devices_(*parameters);
+  if (!devices) {
+    device_failed(devices.error().what());
     devices = zkvm::cpu_devices(*parameters);
-    proved = zkvm::prove(*parameters, *plan, devices, control);
   }
+  auto proved = zkvm::prove(*parameters, *plan, *devices, control);
   if (!proved) return tl::unexpected(to_failure(proved.error()));
   zkvm::Bundle bundle;
   bundle.segments.push_back(std::move(proved->proof));

@@ -48,10 +48,14 @@ class ProofSystem {
   virtual std::unique_ptr<dispatch::ProofEngine> engine(const std::filesystem::path& cache,
                                                         const ExecutionLimits& limits) = 0;
 
+  /// The devices that `--device` names for a worker, which drives each by a prover of its own. At least one. The error
+  /// is a sentence.
+  virtual tl::expected<std::vector<std::string>, std::string> devices(const std::string& device) = 0;
+
   struct ProverOptions {
     std::filesystem::path cache;
     std::string preset;  ///< of the parameters
-    std::string device;  ///< as `--device` names it
+    std::string device;  ///< one of devices()
     ExecutionLimits limits{};
   };
   /// For a worker. The error is a sentence.

@@ -49,12 +49,17 @@ struct Watch {
   std::optional<std::string> resume{};
   /// Takes states to resume from, now and then and when cancelled.
   std::function<void(std::string_view state)> save{};
+  /// Told why when the prover's device failed, before the CPU goes on.
+  std::function<void(std::string_view reason)> device_failed{};
 };
 
 /// Proves work. Called from one thread at a time.
 class Prover {
  public:
   virtual ~Prover() = default;
+
+  /// What it proves on: "cpu", "cuda:0".
+  virtual std::string device() const = 0;
 
   /// The bytes of `Proof.nova_bytes`.
   virtual tl::expected<std::string, ProveFailure> prove(const Work& work, const Watch& watch) = 0;

@@ -52,6 +52,7 @@ struct Running {
   std::string key;
   Clock::time_point started = Clock::now();
   std::atomic<bool> cancelled = false;
+  std::atomic<bool> device_failed = false;
   std::mutex mutex{};
   std::optional<Progress> progress{};  // by mutex
   std::thread thread{};
@@ -72,15 +73,18 @@ tl::expected<std::string, ProveFailure> guarded_prove(Prover& prover, const Work
 class Worker::Loop {
  public:
   Loop(Registration registration, const Timing& timing, Transport& transport, Prover& prover, StateFolder& state,
-       const log::Log& log, Report report)
+       const log::Log& log)
       : registration_(std::move(registration)),
         timing_(timing),
         transport_(transport),
         prover_(prover),
         state_(state),
         log_(log),
-        report_(std::move(report)),
-        backoff_(timing.backoff, std::random_device()()) {}
+        backoff_(timing.backoff, std::random_device()()) {
+    status_.prover = registration_.prover_id;
+    status_.device = prover_.device();
+    status_.turned_at = Clock::now();
+  }
 
   void post(Event event) {
     {
@@ -91,6 +95,16 @@ class Worker::Loop {
   }
 
   void run();
+
+  Snapshot snapshot() const {
+    Snapshot snapshot;
+    {
+      const std::lock_guard lock(status_mutex_);
+      snapshot = status_;
+    }
+    snapshot.unsent_proofs = state_.kept_proofs().size();
+    return snapshot;
+  }
 
  private:
   enum class Link : std::uint8_t { kDown, kOpening, kUp };
@@ -113,6 +127,11 @@ class Worker::Loop {
   void report_progress();
   void send_next_proof();
   void give_up_stream();
+  template <typename F>
+  void note(const F& change) {
+    const std::lock_guard lock(status_mutex_);
+    change(status_);
+  }
 
   const Registration registration_;
   const Timing timing_;
@@ -120,12 +139,14 @@ class Worker::Loop {
   Prover& prover_;
   StateFolder& state_;
   const log::Log& log_;
-  const Report report_;
   Backoff backoff_;
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Event> events_;  // by mutex_
+
+  mutable std::mutex status_mutex_;
+  Snapshot status_;  // by status_mutex_
 
   // Of the loop's thread alone.
   Link link_ = Link::kDown;
@@ -147,7 +168,7 @@ void Worker::Loop::run() {
   for (;;) {
     if (auto event = wait()) std::visit([this](auto&& e) { handle(std::forward<decltype(e)>(e)); }, *std::move(event));
     on_time(Clock::now());
-    if (report_) report_(link_ == Link::kUp);
+    note([](Snapshot& s) { s.turned_at = Clock::now(); });
     if (stopping_ && running_ == nullptr && link_ == Link::kDown) return;
   }
 }
@@ -220,6 +241,10 @@ void Worker::Loop::handle(Connected connected) {
   link_ = Link::kUp;
   up_since_ = Clock::now();
   heartbeat_at_ = up_since_ + timing_.heartbeat;
+  note([](Snapshot& s) {
+    s.connected = true;
+    ++s.connections;
+  });
   log_.info("connected", {{"prover", registration_.prover_id}});
   if (stopping_) return give_up_stream();
   if (running_ != nullptr) report_progress();
@@ -257,6 +282,7 @@ void Worker::Loop::handle(Assigned assigned) {
 
 void Worker::Loop::handle(Written written) {
   if (written.stream != stream_) return;
+  note([](Snapshot& s) { ++s.proofs_sent; });
   log_.info("proof sent", {{"prover", registration_.prover_id}, {"work", written.key}});
   written_[written.key] = Clock::now();
   sending_.reset();
@@ -275,6 +301,7 @@ void Worker::Loop::handle(Ended ended) {
                 {"seconds", std::chrono::duration<double>(wait).count()},
                 {"proving", running_ != nullptr}});
   link_ = Link::kDown;
+  note([](Snapshot& s) { s.connected = false; });
   abort_at_.reset();
   connect_at_ = Clock::now() + wait;
   to_send_.clear();
@@ -285,9 +312,21 @@ void Worker::Loop::handle(Ended ended) {
 void Worker::Loop::handle(Proved proved) {
   running_->thread.join();
   const double seconds = std::chrono::duration<double>(Clock::now() - running_->started).count();
+  note([](Snapshot& s) {
+    s.proving = false;
+    s.progress.reset();
+  });
   if (proved.result) {
+    const double steps = running_->progress ? static_cast<double>(running_->progress->steps_to_prove) : 0;
+    note([&](Snapshot& s) {
+      ++s.proofs;
+      s.steps += static_cast<std::uint64_t>(steps);
+      s.proving_seconds += seconds;
+      s.steps_per_second = steps / std::max(seconds, 1e-9);
+    });
     log_.info("proved", {{"prover", registration_.prover_id},
                          {"work", proved.key},
+                         {"device", prover_.device() + (running_->device_failed ? "+cpu" : "")},
                          {"seconds", seconds},
                          {"bytes", proved.result->size()}});
     if (running_->progress) {
@@ -312,6 +351,7 @@ void Worker::Loop::handle(Proved proved) {
     running_.reset();
     const ProveFailure& failure = proved.result.error();
     if (failure.kind != ProveFailure::Kind::kCancelled) {
+      note([](Snapshot& s) { ++s.failures; });
       log_.error("cannot prove", {{"prover", registration_.prover_id},
                                   {"work", proved.key},
                                   {"seconds", seconds},
@@ -346,6 +386,7 @@ void Worker::Loop::start(Work work, std::string key) {
   running_->key = std::move(key);
   progress_at_ = Clock::now() + timing_.progress;
   Running* running = running_.get();
+  note([](Snapshot& s) { s.proving = true; });
   auto resume = state_.checkpoint(running->key);
   if (resume) {
     log_.info("going on from a checkpoint", {{"prover", registration_.prover_id}, {"work", running->key}});
@@ -360,6 +401,7 @@ void Worker::Loop::start(Work work, std::string key) {
                         first = !running->progress.has_value();
                         running->progress = progress;
                       }
+                      note([&](Snapshot& s) { s.progress = progress; });
                       if (first) post(FirstProgress{});
                       return !running->cancelled;
                     },
@@ -369,6 +411,15 @@ void Worker::Loop::start(Work work, std::string key) {
                       if (const auto saved = state_.save_checkpoint(running->key, bytes); !saved) {
                         log_.warning("no checkpoint", {{"work", running->key}, {"reason", saved.error()}});
                       }
+                    },
+                .device_failed =
+                    [this, running](std::string_view reason) {
+                      running->device_failed = true;
+                      note([](Snapshot& s) { ++s.device_failures; });
+                      log_.warning("the device failed; the CPU goes on", {{"prover", registration_.prover_id},
+                                                                          {"work", running->key},
+                                                                          {"device", prover_.device()},
+                                                                          {"reason", reason}});
                     }};
     auto result = guarded_prove(prover_, running->work, watch);
     post(Proved{running->key, std::move(result)});
@@ -411,9 +462,8 @@ void Worker::Loop::give_up_stream() {
 }
 
 Worker::Worker(Registration registration, const Timing& timing, Transport& transport, Prover& prover,
-               StateFolder& state, const log::Log& log, Report report)
-    : loop_(std::make_unique<Loop>(std::move(registration), timing, transport, prover, state, log, std::move(report))) {
-}
+               StateFolder& state, const log::Log& log)
+    : loop_(std::make_unique<Loop>(std::move(registration), timing, transport, prover, state, log)) {}
 
 Worker::~Worker() = default;
 
@@ -423,6 +473,10 @@ void Worker::run() {
 
 void Worker::stop() {
   loop_->post(Stop{});
+}
+
+Snapshot Worker::snapshot() const {
+  return loop_->snapshot();
 }
 
 }  // namespace magnetar::worker

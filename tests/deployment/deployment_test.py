@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import http.server
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import urllib.request
 
@@ -127,7 +129,7 @@ class Flags(Case):
         self.assertEqual(faults_of_command(["worker", "--device", "--plaintext"]), ["worker --device needs a value"])
         self.assertEqual(faults_of_command(["orchestrator", "--estimate", "5"])[0], "orchestrator has no flag --estimate")
         self.assertEqual(faults_of_variables("worker", ["MAGNETAR_TLS_CA", "PATH"]), [])
-        self.assertEqual(faults_of_variables("worker", ["MAGNETAR_HTTP"]), ["worker has no flag for MAGNETAR_HTTP"])
+        self.assertEqual(faults_of_variables("worker", ["MAGNETAR_LISTEN"]), ["worker has no flag for MAGNETAR_LISTEN"])
 
     def test_a_schema_finds_what_is_wrong(self):
         schema = Schema({"a!": [int], "b": {"*": "x+"}, "c": (int, str)})
@@ -184,7 +186,7 @@ class Images(Case):
                 self.assertEqual(IMAGES.last(target, "ENTRYPOINT"), '["magnetar"]')
                 role = target.split("-")[0]
                 self.assertEqual(json.loads(IMAGES.last(target, "CMD")), [role])
-                self.assertIn(f'"magnetar-health", "{role}"', IMAGES.last(target, "HEALTHCHECK"))
+                self.assertIn('"magnetar-health"', IMAGES.last(target, "HEALTHCHECK"))
                 self.assert_sound(faults_of_variables(role, IMAGES.environment(target)))
                 self.assertIn("org.opencontainers.image.licenses=", IMAGES.last(target, "LABEL"))
                 self.assertIn(f"VERSION={version()}", [rest for word, rest in IMAGES.lines(target) if word == "ARG"])
@@ -204,24 +206,31 @@ class Images(Case):
         for package in packages:
             self.assertRegex(setup, rf"(?m)^ .*\b{package}\b")
 
-    def test_health_script_refuses(self):
-        script = DOCKER / "health.sh"
-        with tempfile.TemporaryDirectory() as folder:
-            file = pathlib.Path(folder) / "health"
+    def test_health_script_asks_for_readiness(self):
+        asked = []
 
-            def check(kind, **environment):
-                return subprocess.run([script, kind], env={"PATH": os.environ["PATH"], "MAGNETAR_HEALTH_FILE": str(file),
-                                                           **environment}, capture_output=True).returncode
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                self.send_response(200 if len(asked) == 1 else 503)
+                self.end_headers()
 
-            self.assertEqual((check("worker"), check("worker-alive")), (1, 1))
-            file.write_text("disconnected\n")
-            self.assertEqual((check("worker"), check("worker-alive")), (1, 0))
-            file.write_text("connected\n")
-            self.assertEqual((check("worker"), check("worker-alive")), (0, 0))
-            os.utime(file, (0, 0))
-            self.assertEqual((check("worker"), check("worker-alive")), (1, 1))
-            self.assertEqual(check("orchestrator", MAGNETAR_HTTP="127.0.0.1:1"), 1)
-            self.assertEqual(check("nothing"), 2)
+            def log_message(self, *_):
+                pass
+
+        def check(address, *arguments):
+            return subprocess.run([DOCKER / "health.sh", *arguments],
+                                  env={"PATH": os.environ["PATH"], "MAGNETAR_HTTP": address},
+                                  capture_output=True, timeout=30).returncode
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            address = f"127.0.0.1:{server.server_port}"
+            self.assertEqual([check(address), check(address)], [0, 1])
+            server.shutdown()
+        self.assertEqual(asked, ["/ready", "/ready"])
+        self.assertEqual(check("127.0.0.1:1"), 1)
+        self.assertEqual(check("127.0.0.1:1", "nothing"), 2)
 
     def test_certificates_fit_their_purposes(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -338,7 +347,7 @@ class Compose(Case):
             subprocess.run([script], check=True, capture_output=True)
             self.assertEqual(files, {path.name: path.read_text() for path in (pathlib.Path(folder) / "secrets").iterdir()})
             tokens = pathlib.Path(folder) / "secrets" / "tokens"
-            with orchestrator("--tokens", tokens):
+            with serving("orchestrator", "--listen", "127.0.0.1:0", "--tokens", tokens):
                 pass
 
     def test_docker_compose_reads_it(self):
@@ -635,16 +644,17 @@ class Systemd(Case):
 
 
 @contextlib.contextmanager
-def orchestrator(*arguments):
-    """One that listens; gives the address of its HTTP server."""
+def serving(*arguments):
+    """An orchestrator or worker; gives the address of its HTTP server."""
     with tempfile.TemporaryDirectory() as state:
-        process = subprocess.Popen([BINARY, "orchestrator", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state", state,
-                                    *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([BINARY, *arguments, "--http", "127.0.0.1:0", "--state", state],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            first = process.stdout.readline()
-            if not first.startswith("listening on"):
-                raise AssertionError(process.stderr.read())
-            yield process.stdout.readline().removeprefix("http on ").strip()
+            for line in process.stdout:
+                if line.startswith("http on "):
+                    yield line.removeprefix("http on ").strip()
+                    return
+            raise AssertionError(process.stderr.read())
         finally:
             process.terminate()
             process.communicate(timeout=60)
@@ -668,8 +678,12 @@ class Monitoring(Case):
             yield "scaled-object.yaml", trigger["metadata"]["query"]
 
     def test_every_metric_is_served_and_shown(self):
-        with orchestrator() as address, urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as answer:
-            exposition = answer.read().decode()
+        exposition = ""
+        for server in (("orchestrator", "--listen", "127.0.0.1:0"),
+                       ("worker", "--orchestrator", "127.0.0.1:1", "--estimate", "1")):
+            with serving(*server) as address:
+                with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as answer:
+                    exposition += answer.read().decode()
         types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", exposition, re.M))
         self.assertGreater(len(types), 20)
         used = {}
@@ -706,10 +720,14 @@ class Monitoring(Case):
 
     def test_prometheus_reads_its_files(self):
         [config] = documents(DOCKER / "prometheus.yml")
-        [job] = config["scrape_configs"]
-        self.assertEqual(job["static_configs"][0]["targets"], ["orchestrator:8080"])
-        variables = merged(["compose.yaml"])["services"]["orchestrator"]["environment"]
-        self.assertTrue(variables["MAGNETAR_HTTP"].endswith(":8080"))
+        orchestrators, workers = config["scrape_configs"]
+        self.assertEqual(orchestrators["static_configs"][0]["targets"], ["orchestrator:8080"])
+        services = merged(["compose.yaml"])["services"]
+        self.assertTrue(services["orchestrator"]["environment"]["MAGNETAR_HTTP"].endswith(":8080"))
+        [found] = workers["dns_sd_configs"]
+        self.assertEqual(found["names"], [name for name in services if name.startswith("worker")])
+        for target in found["names"]:
+            self.assertTrue(IMAGES.environment(target)["MAGNETAR_HTTP"].endswith(f':{found["port"]}'))
         if shutil.which("promtool") is None:
             return skip("promtool", "prometheus is not installed")
         done = subprocess.run(["promtool", "check", "config", DOCKER / "prometheus.yml"], capture_output=True, text=True)

@@ -3,7 +3,8 @@
 //     fake_magnetar orchestrator|worker|request ...   as `magnetar` has them
 //     fake_magnetar prove ELF FIRST COUNT OUT         a proof of these steps, with empty input
 //
-// The environment says how provers work: FAKE_HERTZ, FAKE_PROOF_BYTES, FAKE_LIE=seal|state. Compiling gives the source
+// The environment says how provers work: FAKE_HERTZ, FAKE_PROOF_BYTES, FAKE_LIE=seal|state,
+// FAKE_DEVICES="NAME NAME". Compiling gives the source
 // back, but for "error...", which is refused with it.
 
 #include <CLI/App.hpp>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -37,6 +39,10 @@ testing::FakeProver manner_from_environment() {
   if (const char* bytes = std::getenv("FAKE_PROOF_BYTES")) manner.proof_bytes = std::stoull(bytes);
   if (const char* lie = std::getenv("FAKE_LIE")) {
     manner.lie = std::string_view(lie) == "seal" ? testing::FakeProver::Lie::kSeal : testing::FakeProver::Lie::kState;
+  }
+  if (const char* devices = std::getenv("FAKE_DEVICES")) {
+    std::istringstream names(devices);
+    manner.devices.assign(std::istream_iterator<std::string>(names), {});
   }
   return manner;
 }

@@ -157,8 +157,12 @@ class Engine final : public dispatch::ProofEngine {
 
 class Prover final : public worker::Prover {
  public:
-  Prover(const FakeProver& manner, const proving::ExecutionLimits& limits)
-      : manner_(manner), limits_{.max_cycles = limits.max_cycles, .max_memory_bytes = limits.max_memory_bytes} {}
+  Prover(const FakeProver& manner, std::string device, const proving::ExecutionLimits& limits)
+      : manner_(manner),
+        device_(std::move(device)),
+        limits_{.max_cycles = limits.max_cycles, .max_memory_bytes = limits.max_memory_bytes} {}
+
+  std::string device() const override { return device_; }
 
   tl::expected<std::string, worker::ProveFailure> prove(const worker::Work& work, const worker::Watch& watch) override {
     using Kind = worker::ProveFailure::Kind;
@@ -177,6 +181,7 @@ class Prover final : public worker::Prover {
     if (work.first_step > in_trace || work.steps.value_or(0) > in_trace - work.first_step) return unprovable("range");
     const std::uint64_t steps = work.steps.value_or(in_trace - work.first_step);
 
+    if (device_ == "failing") watch.device_failed("it always does");
     std::uint64_t done = 0;
     if (watch.resume) done = std::min<std::uint64_t>(std::stoull(*watch.resume), steps);
     const auto step_time = std::chrono::duration<double>(vm::kCyclesPerStep / manner_.cycles_per_second);
@@ -213,6 +218,7 @@ class Prover final : public worker::Prover {
 
  private:
   const FakeProver manner_;
+  const std::string device_;
   const vm::Limits limits_;
 };
 
@@ -224,7 +230,7 @@ std::unique_ptr<dispatch::ProofEngine> FakeProofSystem::engine(const std::filesy
 }
 
 tl::expected<std::unique_ptr<worker::Prover>, std::string> FakeProofSystem::prover(const ProverOptions& options) {
-  return std::make_unique<Prover>(prover_, options.limits);
+  return std::make_unique<Prover>(prover_, options.device, options.limits);
 }
 
 tl::expected<double, std::string> FakeProofSystem::measure(const ProverOptions&, const std::function<bool()>&) {

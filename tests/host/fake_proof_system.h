@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "host/proving/execution_cache.h"
 #include "host/proving/proof_system.h"
@@ -19,6 +20,7 @@ struct FakeProver {
     kState,  ///< valid, but from another state than the execution's
   };
   Lie lie = Lie::kNone;
+  std::vector<std::string> devices = {"cpu"};  ///< one called "failing" fails at every proof
 };
 
 /// A proof system for tests of everything around proofs: programs are really executed, and a proof names program,
@@ -37,6 +39,7 @@ class FakeProofSystem final : public proving::ProofSystem {
   std::uint64_t segment_proof_bytes() const override { return prover_.proof_bytes; }
   std::unique_ptr<dispatch::ProofEngine> engine(const std::filesystem::path& cache,
                                                 const proving::ExecutionLimits& limits) override;
+  tl::expected<std::vector<std::string>, std::string> devices(const std::string&) override { return prover_.devices; }
   tl::expected<std::unique_ptr<worker::Prover>, std::string> prover(const ProverOptions& options) override;
   tl::expected<double, std::string> measure(const ProverOptions& options, const std::function<bool()>& go_on) override;
   tl::expected<proving::Verdict, std::string> verify(const std::filesystem::path& cache, const Question& question,

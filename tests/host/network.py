@@ -64,6 +64,14 @@ class Process:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def read_http(self):
+        """Takes the line that says where --http is served."""
+        self.http = self.process.stdout.readline().removeprefix("http on ").strip()
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
     def processor_seconds(self):
         """Processor time that the process has taken so far."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -94,11 +102,7 @@ class Orchestrator(Process):
             raise AssertionError(f"no port in {line!r}; {self.log()}")
         self.port = int(found.group(2))
         self.address = f"{found.group(1)}:{self.port}"
-        self.http = self.process.stdout.readline().removeprefix("http on ").strip()
-
-    def get(self, path):
-        with urllib.request.urlopen(f"http://{self.http}{path}", timeout=10) as answer:
-            return answer.read().decode()
+        self.read_http()
 
     def status(self):
         return json.loads(self.get("/status.json"))
@@ -120,8 +124,10 @@ class Orchestrator(Process):
 
 
 class Worker(Process):
-    def __init__(self, folder, address, *flags, hertz=1e6, name="worker", state="worker", lie="", proof_bytes=200):
-        environment = {"FAKE_HERTZ": str(hertz), "FAKE_PROOF_BYTES": str(proof_bytes)}
+    def __init__(self, folder, address, *flags, hertz=1e6, name="worker", state="worker", lie="", proof_bytes=200,
+                 devices="cpu"):
+        environment = {"FAKE_HERTZ": str(hertz), "FAKE_PROOF_BYTES": str(proof_bytes),
+                       "FAKE_DEVICES": devices}
         if lie:
             environment["FAKE_LIE"] = lie
         super().__init__(["worker", "--orchestrator", address, "--state", pathlib.Path(folder) / state, "--estimate",

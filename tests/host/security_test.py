@@ -164,6 +164,7 @@ class Operations(NetworkTest):
         self.assertAlmostEqual(float(metrics["process_start_time_seconds"]), time.time(), delta=60)
         self.assertIn("<title>Magnetar orchestrator</title>", orchestrator.get("/"))
         self.assertEqual(orchestrator.get("/ready"), "ready\n")
+        self.assertEqual(orchestrator.get("/healthz"), "healthy\n")
         with self.assertRaises(urllib.error.HTTPError) as caught:
             orchestrator.get("/nothing")
         self.assertEqual(caught.exception.code, 404)
@@ -182,6 +183,37 @@ class Operations(NetworkTest):
         documented = {name: (kind, re.findall(r"`(\w+)`", names)) for name, kind, names in
                       re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| ([^|]*) ?\|", table, re.MULTILINE)}
         self.assertEqual(documented, {name: (kind, labels.get(name, [])) for name, kind in served.items()})
+
+    def test_worker_of_several_devices(self):
+        orchestrator = self.orchestrator()
+        worker = self.worker(orchestrator.address, "--http", "127.0.0.1:0", devices="good failing", hertz=2e5)
+        worker.read_http()
+        wait_for(lambda: orchestrator.status()["prover_count"] == 2, "a prover for each device")
+        self.assertEqual(worker.get("/healthz"), "healthy\n")
+        self.assertEqual(worker.get("/ready"), "ready\n")
+        self.assert_accepted(self.request(orchestrator.address))
+        self.assertEqual(orchestrator.counter("proofs_accepted"), 2)
+        provers = {prover["device"]: prover for prover in json.loads(worker.get("/status.json"))["provers"]}
+        self.assertEqual(provers.keys(), {"good", "failing"})
+        self.assertNotEqual(provers["good"]["id"], provers["failing"]["id"])
+        self.assertEqual([provers[name]["proofs"] for name in ("good", "failing")], [1, 1])
+        metrics = worker.get("/metrics")
+        for device, failures in (("good", 0), ("failing", 1)):
+            labels = f'{{prover="{provers[device]["id"]}",device="{device}"}}'
+            self.assertIn(f"magnetar_worker_device_failures_total{labels} {failures}\n", metrics)
+            self.assertIn(f"magnetar_worker_proofs_total{labels} 1\n", metrics)
+            self.assertRegex(metrics, f"magnetar_worker_cycles_per_second{re.escape(labels)} [1-9]")
+        self.assertIn("the device failed; the CPU goes on", worker.log())
+        self.assertIn("device=failing+cpu", worker.log())
+        with self.assertRaises(urllib.error.HTTPError):
+            worker.get("/")
+        orchestrator.kill()
+        wait_for(lambda: not any(p["connected"] for p in json.loads(worker.get("/status.json"))["provers"]), "its end")
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            worker.get("/ready")
+        self.assertEqual(caught.exception.code, 503)
+        self.assertEqual(worker.get("/healthz"), "healthy\n")
+        self.assertEqual(worker.end(), 0)
 
     def test_structured_logs(self):
         orchestrator = self.orchestrator("--log-json")

@@ -5,17 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <filesystem>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "fake_transport.h"
 #include "host/worker/backoff.h"
 #include "host/worker/state_folder.h"
 
@@ -24,123 +21,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Waits until `condition` holds, which is looked at with the lock.
-class Monitor {
- public:
-  template <typename F>
-  void change(F&& f) {
-    {
-      const std::lock_guard lock(mutex_);
-      f();
-    }
-    changed_.notify_all();
-  }
-  template <typename F>
-  bool wait(F&& condition, std::chrono::milliseconds most = 20s) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, most, condition);
-  }
-  template <typename F>
-  auto look(F&& f) {
-    const std::lock_guard lock(mutex_);
-    return f();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
-
-class FakeTransport final : public Transport {
- public:
-  void open(const Registration& registration, Events events) override {
-    monitor_.change([&] {
-      ++opened_;
-      alive_ = true;
-      registration_ = registration;
-      events_ = std::move(events);
-    });
-    if (accepts_) {
-      events_for_tests().connected();
-    } else {
-      close({.reason = "refused"});
-    }
-  }
-  void send(Message message) override {
-    std::optional<std::string> written;
-    if (const auto* proof = std::get_if<FinishedProof>(&message); proof != nullptr && writes_proofs_) {
-      written = proof->key;
-    }
-    monitor_.change([&] { sent_.push_back(std::move(message)); });
-    if (written) events_for_tests().written(*written);
-  }
-  void finish() override {
-    monitor_.change([&] { ++finished_; });
-    if (answers_farewell_) close({.in_order = true, .reason = "ended in order"});
-  }
-  void abort() override {
-    monitor_.change([&] { ++aborted_; });
-    close({.reason = "aborted"});
-  }
-
-  Events events_for_tests() {
-    return monitor_.look([&] { return events_; });
-  }
-  void cut() { close({.reason = "cut"}); }
-  void give(Work work) { events_for_tests().assigned(std::move(work)); }
-
-  template <typename T>
-  std::vector<T> sent() {
-    return monitor_.look([&] { return of_type<T>(); });
-  }
-  template <typename T>
-  bool wait_for_sent(std::size_t count) {
-    return monitor_.wait([&] { return of_type<T>().size() >= count; });
-  }
-  bool wait_for_opened(int count) {
-    return monitor_.wait([&] { return opened_ >= count; });
-  }
-
-  std::atomic<bool> accepts_ = true;
-  std::atomic<bool> writes_proofs_ = true;
-  std::atomic<bool> answers_farewell_ = true;
-  int opened_ = 0, finished_ = 0, aborted_ = 0;
-  Registration registration_;
-  Monitor monitor_;
-
- private:
-  template <typename T>
-  std::vector<T> of_type() {
-    std::vector<T> messages;
-    for (const Message& message : sent_) {
-      if (const T* one = std::get_if<T>(&message)) messages.push_back(*one);
-    }
-    return messages;
-  }
-
-  // Nothing comes after `closed`.
-  void close(Closed closed) {
-    std::optional<Events> events;
-    monitor_.change([&] {
-      if (std::exchange(alive_, false)) events = events_;
-    });
-    if (events) events->closed(std::move(closed));
-  }
-
-  Events events_;
-  bool alive_ = false;
-  std::vector<Message> sent_;
-};
-
 // Works until told how it ends.
 class FakeProver final : public Prover {
  public:
+  std::string device() const override { return "fake"; }
+
   tl::expected<std::string, ProveFailure> prove(const Work& work, const Watch& watch) override {
     monitor_.change([&] {
       begun_.push_back(work.key());
       resumed_ = watch.resume.value_or("");
       outcome_.reset();
     });
+    if (fails_) watch.device_failed("out of order");
     for (std::uint64_t done = 0;; ++done) {
       if (!watch.progress({.fraction = 0.25, .steps_in_trace = 9, .steps_to_prove = 4, .steps_proven = 1})) {
         watch.save("state of " + work.input);
@@ -161,6 +53,7 @@ class FakeProver final : public Prover {
   std::vector<std::string> begun_;
   std::string resumed_;
   int cancelled_ = 0;
+  std::atomic<bool> fails_ = false;  // the device
   Monitor monitor_;
 
  private:
@@ -212,6 +105,45 @@ class WorkerThread : public ::testing::Test {
   std::optional<Worker> worker_;
   std::thread thread_;
 };
+
+TEST_F(WorkerThread, SaysWhatItDoes) {
+  prover_.fails_ = true;
+  start();
+  ASSERT_TRUE(transport_.wait_for_opened(1));
+  transport_.give(work_on("a"));
+  ASSERT_TRUE(prover_.wait_for_begun(1));
+  ASSERT_TRUE(transport_.wait_for_sent<Progress>(1));
+  Snapshot now = worker_->snapshot();
+  EXPECT_EQ(now.prover, state_.prover_id());
+  EXPECT_EQ(now.device, "fake");
+  EXPECT_TRUE(now.connected);
+  EXPECT_TRUE(now.proving);
+  ASSERT_TRUE(now.progress);
+  EXPECT_EQ(now.progress->fraction, 0.25);
+  EXPECT_EQ(now.device_failures, 1U);
+  EXPECT_EQ(now.proofs, 0U);
+  transport_.writes_proofs_ = false;
+  prover_.end("proof");
+  ASSERT_TRUE(transport_.wait_for_sent<FinishedProof>(1));
+  now = worker_->snapshot();
+  EXPECT_FALSE(now.proving);
+  EXPECT_FALSE(now.progress);
+  EXPECT_EQ(now.proofs, 1U);
+  EXPECT_EQ(now.proofs_sent, 0U) << "it is not written";
+  EXPECT_EQ(now.unsent_proofs, 1U);
+  EXPECT_EQ(now.steps, 4U);
+  EXPECT_GT(now.steps_per_second, 0);
+  transport_.cut();
+  ASSERT_TRUE(transport_.wait_for_opened(2));
+  transport_.give(work_on("b"));
+  ASSERT_TRUE(prover_.wait_for_begun(2));
+  prover_.end(tl::unexpected(ProveFailure{ProveFailure::Kind::kUnprovable, "it faults"}));
+  ASSERT_TRUE(transport_.wait_for_opened(3));
+  ASSERT_TRUE(transport_.monitor_.wait([&] { return worker_->snapshot().connections == 3; }));
+  now = worker_->snapshot();
+  EXPECT_EQ(now.failures, 1U);
+  EXPECT_EQ(now.device_failures, 2U);
+}
 
 TEST_F(WorkerThread, RegistersAndShowsThatItLives) {
   start();
