@@ -87,6 +87,7 @@ class FakeTransport final : public Transport {
     return monitor_.look([&] { return events_; });
   }
   void cut() { close({.reason = "cut"}); }
+  void refuse() { close({.reason = "in quarantine", .refused = true}); }
   void give(Work work) { events_for_tests().assigned(std::move(work)); }
 
   template <typename T>
@@ -293,6 +294,20 @@ TEST_F(WorkerThread, AProofThatMayNotHaveArrivedIsSentAgain) {
   stop();
   // The end in order says that it was read.
   EXPECT_TRUE(state_.kept_proofs().empty());
+}
+
+TEST_F(WorkerThread, AProofThatWasRefusedIsForgotten) {
+  start();
+  ASSERT_TRUE(transport_.wait_for_opened(1));
+  transport_.give(work_on("a"));
+  ASSERT_TRUE(prover_.wait_for_begun(1));
+  prover_.end("proof");
+  ASSERT_TRUE(transport_.wait_for_sent<FinishedProof>(1));
+  transport_.refuse();
+  ASSERT_TRUE(transport_.wait_for_opened(2));
+  EXPECT_TRUE(state_.kept_proofs().empty());
+  ASSERT_TRUE(transport_.wait_for_sent<Heartbeat>(5));
+  EXPECT_EQ(transport_.sent<FinishedProof>().size(), 1u);
 }
 
 TEST_F(WorkerThread, AProofThatSurelyArrivedIsForgotten) {
