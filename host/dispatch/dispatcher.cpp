@@ -979,22 +979,27 @@ void Dispatcher::Core::check_proof(const std::shared_ptr<Proof>& proof) {
     quarantine(proof->prover, std::nullopt, fmt::format("it sent bytes that are no proof: {}", claim.error()));
     return proof->taken();
   }
+  const auto again = [&](const StoreError& error) {
+    note(error, "looking for a proof's segment");
+    retry_later([this, proof] { workers_.post(Urgency::kSoon, [this, proof] { check_proof(proof); }); });
+  };
   const auto segment = store_.leased_segment(proof->prover, claim->program, claim->input, claim->range);
-  if (!segment) {
-    note(segment.error(), "looking for a proof's segment");
-    return retry_later([this, proof] { workers_.post(Urgency::kSoon, [this, proof] { check_proof(proof); }); });
-  }
+  if (!segment) return again(segment.error());
   if (!*segment) {
-    bool at_work = false;
+    // A worker that was stopped before it could know that its proof had arrived sends it again, and the job may have
+    // expired since then, or be another installation's. With work in hand, a proof of a job that there is was meant to
+    // pass for that work's.
+    const auto known = store_.has_job(claim->program, claim->input);
+    if (!known) return again(known.error());
+    bool is_lie = false;
     {
       const std::lock_guard lock(mutex_);
-      at_work = scheduler_.work_of(proof->session).has_value();
-      counters_.proofs_refused += at_work ? 0 : 1;
+      is_lie = *known && scheduler_.work_of(proof->session).has_value();
+      counters_.proofs_superseded += is_lie ? 0 : 1;
     }
     const std::string what = fmt::format("it sent a proof of {} steps from {} on of program {}, which it was not given",
                                          claim->range.steps, claim->range.first_step, store::to_hex(claim->program));
-    // Without work this may be what is left of a job that has expired.
-    if (at_work) {
+    if (is_lie) {
       quarantine(proof->prover, std::nullopt, what);
     } else {
       log({.severity = Event::Severity::kWarning, .message = what, .prover = proof->prover});

@@ -140,7 +140,9 @@ class ProverTransport::Stream final : public grpc::ClientBidiReactor<pb::ProverR
   }
 
   void OnDone(const grpc::Status& status) override {
-    worker::Closed closed{.in_order = status.ok(), .reason = status.ok() ? "ended in order" : describe(status)};
+    worker::Closed closed{.in_order = status.ok(),
+                          .reason = status.ok() ? "ended in order" : describe(status),
+                          .refused = status.error_code() == grpc::StatusCode::PERMISSION_DENIED};
     if (nonsense_) closed.reason = "the orchestrator sent work without a program, or with steps below 0";
     events_.closed(std::move(closed));
     const std::shared_ptr<Stream> last = std::move(self_);

@@ -31,6 +31,7 @@ using Message = std::variant<Heartbeat, Progress, FinishedProof>;
 struct Closed {
   bool in_order = false;  ///< the orchestrator ended it with OK
   std::string reason;     ///< a sentence
+  bool refused = false;   ///< the orchestrator ended it with PERMISSION_DENIED: it takes nothing from this prover
 };
 
 /// One AddProver stream at a time to an orchestrator. The events come from any thread; none comes after `closed`.

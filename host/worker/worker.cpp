@@ -292,7 +292,8 @@ void Worker::Loop::handle(Written written) {
 void Worker::Loop::handle(Ended ended) {
   if (ended.stream != stream_) return;
   const auto wait = backoff_.next();
-  if (ended.closed.in_order) {
+  // What was refused would be refused again, each time with the whole prover.
+  if (ended.closed.in_order || ended.closed.refused) {
     for (const auto& [key, when] : written_) state_.discard_proof(key);
   }
   log_.warning(stopping_ ? "disconnected" : "disconnected; connecting again",

@@ -304,6 +304,21 @@ TEST_F(DispatcherTest, AnInvalidProofPutsItsSenderInQuarantine) {
   EXPECT_FALSE(forgiven->wait(0ms));
 }
 
+TEST_F(DispatcherTest, AProofOfAJobThatIsGoneIsNoLie) {
+  const auto stream = std::make_shared<Stream>();
+  const SessionId session = connect("p", stream);
+  const Bytes program = TextEngine::program(10);
+  Answer answer = ask(program);
+  const auto work = stream->next_work();
+  ASSERT_TRUE(work);
+  send(session, TextEngine::prove(store::digest_of(TextEngine::program(10, "expired")), {}, {0, 10}));
+  EXPECT_TRUE(eventually([&] { return counters().proofs_superseded == 1; }));
+  send(session, proof_of(*work));
+  EXPECT_TRUE(answer.get());
+  EXPECT_EQ(counters().proofs_refused, 0U);
+  EXPECT_FALSE(stream->wait(0ms)) << "its stream goes on";
+}
+
 TEST_F(DispatcherTest, ProofsOfWhatWasNotAskedForAreLies) {
   const Bytes other = TextEngine::program(10, "other");
   {
@@ -324,7 +339,6 @@ TEST_F(DispatcherTest, ProofsOfWhatWasNotAskedForAreLies) {
         work.range.first_step += 1;
         return proof_of(work);
       },
-      [](const Work& work) { return TextEngine::prove(store::digest_of(*work.elf), {}, work.range); },
       [](const Work&) { return bytes_of("no proof at all"); },
       [](const Work&) { return Bytes(); },
   };

@@ -77,6 +77,7 @@ class FakeTransport final : public Transport {
     return monitor_.look([&] { return events_; });
   }
   void cut() { close({.reason = "cut"}); }
+  void refuse() { close({.reason = "in quarantine", .refused = true}); }
   void give(Work work) { events_for_tests().assigned(std::move(work)); }
 
   template <typename T>

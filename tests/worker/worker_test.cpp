@@ -227,6 +227,20 @@ TEST_F(WorkerThread, AProofThatMayNotHaveArrivedIsSentAgain) {
   EXPECT_TRUE(state_.kept_proofs().empty());
 }
 
+TEST_F(WorkerThread, AProofThatWasRefusedIsForgotten) {
+  start();
+  ASSERT_TRUE(transport_.wait_for_opened(1));
+  transport_.give(work_on("a"));
+  ASSERT_TRUE(prover_.wait_for_begun(1));
+  prover_.end("proof");
+  ASSERT_TRUE(transport_.wait_for_sent<FinishedProof>(1));
+  transport_.refuse();
+  ASSERT_TRUE(transport_.wait_for_opened(2));
+  EXPECT_TRUE(state_.kept_proofs().empty());
+  ASSERT_TRUE(transport_.wait_for_sent<Heartbeat>(5));
+  EXPECT_EQ(transport_.sent<FinishedProof>().size(), 1u);
+}
+
 TEST_F(WorkerThread, AProofThatSurelyArrivedIsForgotten) {
   timing_.confirmation = 30ms;
   start();
