@@ -28,13 +28,16 @@ store::Status to_status(const compile::CompileError& error) {
 }
 
 struct Shared {
-  std::mutex mutex{};
-  std::shared_ptr<compile::Compiler> compiler{};  // by mutex
+  const std::filesystem::path cache;
+  std::mutex mutex;
+  std::shared_ptr<compile::Compiler> compiler;  // by mutex
+
+  explicit Shared(std::filesystem::path folder) : cache(std::move(folder)) {}
 
   tl::expected<std::shared_ptr<compile::Compiler>, compile::CompileError> get() {
     const std::lock_guard lock(mutex);
     if (compiler == nullptr) {
-      compile::CompilerOptions options{.cache_folder = compile::default_cache_folder()};
+      compile::CompilerOptions options{.cache_folder = cache};
       options.warn = [](const std::string& line) { fmt::print(stderr, "magnetar: {}\n", line); };
       auto opened = compile::Compiler::open(std::move(options));
       if (!opened) return tl::unexpected(std::move(opened.error()));
@@ -46,8 +49,8 @@ struct Shared {
 
 }  // namespace
 
-rpc::Compile compile_in_sandbox() {
-  return [shared = std::make_shared<Shared>()](const std::string& source) -> store::Expected<std::string> {
+rpc::Compile compile_in_sandbox(const std::filesystem::path& cache) {
+  return [shared = std::make_shared<Shared>(cache)](const std::string& source) -> store::Expected<std::string> {
     const auto compiler = shared->get();
     if (!compiler) return tl::unexpected(to_status(compiler.error()));
     const auto compiled = (*compiler)->compile(source);

@@ -42,7 +42,7 @@ int run_command_line(int argc, char** argv) {
   commands.push_back(std::make_unique<InspectCommand>(app));
   commands.push_back(std::make_unique<ParamsCommand>(app));
   commands.push_back(std::make_unique<BenchCommand>(app));
-  commands.push_back(std::make_unique<OrchestratorCommand>(app, proof_system, compile_in_sandbox()));
+  commands.push_back(std::make_unique<OrchestratorCommand>(app, proof_system, compile_in_sandbox));
   commands.push_back(std::make_unique<WorkerCommand>(app, proof_system));
   commands.push_back(std::make_unique<RequestCommand>(app, proof_system));
   commands.push_back(std::make_unique<CompileCommand>(app));

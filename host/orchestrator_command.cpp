@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/compile/compiler.h"
 #include "host/dispatch/dispatcher.h"
 #include "host/duration.h"
 #include "host/http/http_server.h"
@@ -61,11 +62,12 @@ std::string_view host_part(std::string_view address) {
 
 }  // namespace
 
-OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& proof_system, rpc::Compile compile)
+OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& proof_system, MakeCompile make_compile)
     : Command(*app.add_subcommand("orchestrator", "Serve requesters and provers, until stopped")),
       proof_system_(proof_system),
-      compile_(std::move(compile)),
-      state_folder_(default_state_folder() + "/orchestrator") {
+      make_compile_(std::move(make_compile)),
+      state_folder_(default_state_folder() + "/orchestrator"),
+      compile_cache_(compile::default_cache_folder().string()) {
   const dispatch::Options defaults;
   max_elf_bytes_ = defaults.max_elf_bytes;
   max_input_bytes_ = defaults.max_input_bytes;
@@ -85,6 +87,10 @@ OrchestratorCommand::OrchestratorCommand(CLI::App& app, proving::ProofSystem& pr
       ->type_name("sqlite:FILE|postgres://...");
   flags()
       .add_option("--state", state_folder_, "for the embedded store and proofs")
+      ->type_name("DIR")
+      ->capture_default_str();
+  flags()
+      .add_option("--compile-cache", compile_cache_, "for the compiled runtime and programs of the RPC Compile")
       ->type_name("DIR")
       ->capture_default_str();
   flags().add_option("--tls-cert", tls_cert_, "the server's certificate chain, in PEM")->type_name("FILE");
@@ -251,7 +257,7 @@ Result<int> OrchestratorCommand::run() const {
     return environment("store-" + std::string(store::name(dispatcher.error().kind)), dispatcher.error().message);
   }
 
-  const auto server = rpc::Server::start(std::move(server_options), **dispatcher, compile_, log);
+  const auto server = rpc::Server::start(std::move(server_options), **dispatcher, make_compile_(compile_cache_), log);
   if (!server) return environment("cannot-listen", server.error());
 
   std::unique_ptr<http::HttpServer> http_server;

@@ -3,6 +3,8 @@
 #include <CLI/App.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <string>
 
 #include "host/command.h"
@@ -16,18 +18,22 @@ namespace magnetar::host {
 /// `magnetar orchestrator`: serves requesters and provers, until SIGTERM or SIGINT; then lets work in hand end.
 class OrchestratorCommand final : public Command {
  public:
-  OrchestratorCommand(CLI::App& app, proving::ProofSystem& proof_system, rpc::Compile compile);
+  /// What compiles, with its cache in a folder.
+  using MakeCompile = std::function<rpc::Compile(const std::filesystem::path& cache)>;
+
+  OrchestratorCommand(CLI::App& app, proving::ProofSystem& proof_system, MakeCompile make_compile);
   Result<int> run() const override;
 
  private:
   proving::ProofSystem& proof_system_;
-  rpc::Compile compile_;
+  MakeCompile make_compile_;
   LogFlags log_;
   CacheFlag cache_;
   std::string listen_ = "127.0.0.1:50051";
   std::string http_;
   std::string store_;
   std::string state_folder_;
+  std::string compile_cache_;
   std::string tls_cert_, tls_key_, tls_client_ca_;
   std::string tokens_;
   bool plaintext_ = false;

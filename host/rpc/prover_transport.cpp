@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "host/rpc/channel.h"
+#include "host/wire/messages.h"
 #include "orchestrator.grpc.pb.h"
 
 namespace magnetar::rpc {
@@ -47,20 +48,6 @@ pb::ProverRequest to_wire(worker::Message&& message) {
     wire.mutable_heartbeat();
   }
   return wire;
-}
-
-// None for what cannot be proved: no program, or steps below 0.
-std::optional<worker::Work> from_wire(pb::ProofRequest& request) {
-  if (request.program().program_case() != pb::CompiledProgram::kRv32IElfBytes || request.step_to_start() < 0 ||
-      request.steps_to_prove() < 0) {
-    return std::nullopt;
-  }
-  worker::Work work;
-  work.elf = std::move(*request.mutable_program()->mutable_rv32i_elf_bytes());
-  work.input = std::move(*request.mutable_input()->mutable_raw_bytes());
-  work.first_step = static_cast<std::uint64_t>(request.step_to_start());
-  if (request.has_steps_to_prove()) work.steps = static_cast<std::uint64_t>(request.steps_to_prove());
-  return work;
 }
 
 }  // namespace
@@ -129,10 +116,10 @@ class ProverTransport::Stream final : public grpc::ClientBidiReactor<pb::ProverR
       RemoveHold();
       return;
     }
-    if (auto work = from_wire(*in_.mutable_to_prove())) {
+    if (auto work = wire::work(in_)) {
       events_.assigned(*std::move(work));
     } else {
-      nonsense_ = true;
+      nonsense_ = std::move(work.error().message);
       context_.TryCancel();
     }
     in_.Clear();
@@ -143,7 +130,7 @@ class ProverTransport::Stream final : public grpc::ClientBidiReactor<pb::ProverR
     worker::Closed closed{.in_order = status.ok(),
                           .reason = status.ok() ? "ended in order" : describe(status),
                           .refused = status.error_code() == grpc::StatusCode::PERMISSION_DENIED};
-    if (nonsense_) closed.reason = "the orchestrator sent work without a program, or with steps below 0";
+    if (!nonsense_.empty()) closed.reason = "the orchestrator sent no work: " + nonsense_;
     events_.closed(std::move(closed));
     const std::shared_ptr<Stream> last = std::move(self_);
   }
@@ -169,7 +156,7 @@ class ProverTransport::Stream final : public grpc::ClientBidiReactor<pb::ProverR
   grpc::ClientContext context_;
   std::shared_ptr<Stream> self_;
   pb::ProverResponse in_;
-  bool nonsense_ = false;  // of the reading reactions, and OnDone after them
+  std::string nonsense_;  // of the reading reactions, and OnDone after them
 
   std::mutex mutex_;
   std::deque<worker::Message> queue_;

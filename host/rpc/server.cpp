@@ -16,9 +16,11 @@
 #include <set>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "host/rpc/channel.h"
 #include "host/rpc/compile_queue.h"
+#include "host/wire/messages.h"
 #include "orchestrator.grpc.pb.h"
 
 namespace magnetar::rpc {
@@ -36,11 +38,6 @@ grpc::Status to_wire(const store::Status& status) {
 
 grpc::Status refusal(grpc::StatusCode code, const std::string& message) {
   return {code, message};
-}
-
-std::shared_ptr<const store::Bytes> to_bytes(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return std::make_shared<const store::Bytes>(bytes.begin(), bytes.end());
 }
 
 void assign(std::string& text, const store::Bytes& bytes) {
@@ -213,18 +210,8 @@ grpc::ServerUnaryReactor* Server::State::Service::RequestProof(grpc::CallbackSer
                                                                pb::ProofResponse* response) {
   const auto requester = state_.authorize(*context, kRequestProof);
   if (!requester) return state_.refuse(*context, kRequestProof, requester.error());
-  const auto invalid = [&](const std::string& message) {
-    return state_.refuse(*context, kRequestProof, refusal(grpc::StatusCode::INVALID_ARGUMENT, message));
-  };
-  if (request->program().program_case() != pb::CompiledProgram::kRv32IElfBytes) {
-    return invalid("no program: program.rv32i_elf_bytes is to hold an RV32I ELF executable");
-  }
-  if (request->step_to_start() < 0) {
-    return invalid(fmt::format("step_to_start is {}; steps are counted from 0", request->step_to_start()));
-  }
-  if (request->steps_to_prove() < 0) {
-    return invalid(fmt::format("steps_to_prove is {}; it must not be negative", request->steps_to_prove()));
-  }
+  auto wanted = wire::proof_request(*request);
+  if (!wanted) return state_.refuse(*context, kRequestProof, to_wire(wanted.error()));
   if (!state_.take_request_slot(*requester)) {
     return state_.refuse(*context, kRequestProof,
                          refusal(grpc::StatusCode::RESOURCE_EXHAUSTED,
@@ -232,13 +219,9 @@ grpc::ServerUnaryReactor* Server::State::Service::RequestProof(grpc::CallbackSer
                                              state_.options_.max_requests_per_client, *requester,
                                              state_.options_.max_requests_per_client)));
   }
-  dispatch::ProofRequest wanted{.elf = to_bytes(request->program().rv32i_elf_bytes()),
-                                .input = to_bytes(request->input().raw_bytes()),
-                                .first_step = static_cast<std::uint64_t>(request->step_to_start()),
-                                .requester = *requester};
-  if (request->has_steps_to_prove()) wanted.steps = static_cast<std::uint64_t>(request->steps_to_prove());
+  wanted->requester = *requester;
   const auto call = std::make_shared<RequestCall>(state_, *requester, *response);
-  call->begin(std::move(wanted));
+  call->begin(*std::move(wanted));
   return call.get();
 }
 
@@ -294,22 +277,15 @@ grpc::ServerUnaryReactor* Server::State::Service::Compile(grpc::CallbackServerCo
                                                           pb::CompileResponse* response) {
   const auto requester = state_.authorize(*context, kCompile);
   if (!requester) return state_.refuse(*context, kCompile, requester.error());
-  const auto refuse = [&](grpc::StatusCode code, const std::string& message) {
-    return state_.refuse(*context, kCompile, refusal(code, message));
-  };
   if (!state_.compile_) {
-    return refuse(grpc::StatusCode::UNIMPLEMENTED, "this orchestrator does not compile; send the executable");
+    return state_.refuse(
+        *context, kCompile,
+        refusal(grpc::StatusCode::UNIMPLEMENTED, "this orchestrator does not compile; send the executable"));
   }
-  if (request->source().source_case() != pb::ProgramSource::kRustSingleFile) {
-    return refuse(grpc::StatusCode::INVALID_ARGUMENT, "no source: source.rust_single_file is to hold one file of Rust");
-  }
-  const std::string& source = request->source().rust_single_file();
-  if (source.size() > state_.options_.max_source_bytes) {
-    return refuse(grpc::StatusCode::RESOURCE_EXHAUSTED, fmt::format("the source has {} bytes; the limit is {}",
-                                                                    source.size(), state_.options_.max_source_bytes));
-  }
+  auto source = wire::source(*request, state_.options_.max_source_bytes);
+  if (!source) return state_.refuse(*context, kCompile, to_wire(source.error()));
   const auto call = std::make_shared<CompileCall>(state_, *response);
-  call->begin(source);
+  call->begin(*std::move(source));
   return call.get();
 }
 
@@ -386,28 +362,26 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
       return leave_stream(refusal(grpc::StatusCode::INVALID_ARGUMENT, "a message that is no ProverRequest"));
     }
     in_bytes_.Clear();
-    switch (in_.contents_case()) {
-      case pb::ProverRequest::kRegistration:
-        return registered(in_.registration());
-      case pb::ProverRequest::CONTENTS_NOT_SET:
-        return leave_stream(refusal(grpc::StatusCode::INVALID_ARGUMENT, "a message without contents"));
-      default:
-        break;
-    }
+    auto message = wire::prover_message(in_);
+    in_.Clear();
+    if (!message) return leave_stream(to_wire(message.error()));
+    if (const auto* registration = std::get_if<scheduler::Registration>(&*message)) return registered(*registration);
     const std::optional<dispatch::SessionId> session = this->session();
     if (!session) {
       return leave_stream(
           refusal(grpc::StatusCode::INVALID_ARGUMENT, "the first message of a stream must be a registration"));
     }
-    switch (in_.contents_case()) {
-      case pb::ProverRequest::kHeartbeat:
-        state_.dispatcher_.heartbeat(*session);
-        break;
-      case pb::ProverRequest::kProgress:
-        if (!progress(*session, in_.progress())) return;
-        break;
-      default:
-        return proof(*session);
+    if (auto* proof = std::get_if<wire::Proof>(&*message)) {
+      // The next message is read when the dispatcher has room for it.
+      return state_.dispatcher_.proof(*session, std::move(proof->bytes), [self = shared_from_this()] {
+        const std::lock_guard lock(self->mutex_);
+        if (!self->ended_) self->StartRead(&self->in_bytes_);
+      });
+    }
+    if (const auto* progress = std::get_if<scheduler::Progress>(&*message)) {
+      state_.dispatcher_.progress(*session, *progress);
+    } else {
+      state_.dispatcher_.heartbeat(*session);
     }
     StartRead(&in_bytes_);
   }
@@ -455,25 +429,13 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
                          fmt::format("no registration within {} ms", state_.options_.registration_timeout.count())));
   }
 
-  void registered(const pb::ProverRequestRegistration& message) {
+  void registered(const scheduler::Registration& registration) {
     if (session()) {
       return leave_stream(refusal(grpc::StatusCode::INVALID_ARGUMENT, "a second registration on the same stream"));
     }
-    scheduler::Registration registration{.prover = message.prover_id()};
-    switch (message.prover_type()) {
-      case pb::PROVER_TYPE_VOLUNTEER:
-        registration.type = store::ProverType::kVolunteer;
-        break;
-      case pb::PROVER_TYPE_CI:
-        registration.type = store::ProverType::kCi;
-        break;
-      default:
-        registration.type = store::ProverType::kUnspecified;
-    }
-    if (message.has_estimated_proof_cycles_hertz()) registration.hertz = message.estimated_proof_cycles_hertz();
     {
       const std::lock_guard lock(mutex_);
-      prover_ = message.prover_id();
+      prover_ = registration.prover;
     }
     const auto session = state_.dispatcher_.connect(registration, shared_from_this());
     if (!session) {
@@ -493,30 +455,6 @@ class Server::State::ProverCall final : public grpc::ServerBidiReactor<grpc::Byt
         {{"prover", registration.prover}, {"peer", peer_}, {"estimated_hertz", registration.hertz.value_or(0)}});
     if (gone) return state_.dispatcher_.disconnect(*session);
     StartRead(&in_bytes_);
-  }
-
-  bool progress(dispatch::SessionId session, const pb::Progress& message) {
-    if (message.steps_in_trace() < 0 || message.steps_to_prove() < 0 || message.steps_proven() < 0) {
-      leave_stream(refusal(grpc::StatusCode::INVALID_ARGUMENT,
-                           fmt::format("progress of {} of {} steps in a trace of {}: none of them can be negative",
-                                       message.steps_proven(), message.steps_to_prove(), message.steps_in_trace())));
-      return false;
-    }
-    state_.dispatcher_.progress(session, {.fraction = static_cast<double>(message.completed_fraction()),
-                                          .steps_in_trace = static_cast<std::uint64_t>(message.steps_in_trace()),
-                                          .steps_to_prove = static_cast<std::uint64_t>(message.steps_to_prove()),
-                                          .steps_proven = static_cast<std::uint64_t>(message.steps_proven())});
-    return true;
-  }
-
-  // The next message is read when the dispatcher has room for it.
-  void proof(dispatch::SessionId session) {
-    auto bytes = to_bytes(in_.proof().nova_bytes());
-    in_.Clear();
-    state_.dispatcher_.proof(session, std::move(bytes), [self = shared_from_this()] {
-      const std::lock_guard lock(self->mutex_);
-      if (!self->ended_) self->StartRead(&self->in_bytes_);
-    });
   }
 
   State& state_;

@@ -12,6 +12,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -79,7 +80,8 @@ int main(int argc, char** argv) {
   CLI::App app("Magnetar's network over a fake proof system");
   app.require_subcommand(1);
   std::vector<std::unique_ptr<host::Command>> commands;
-  commands.push_back(std::make_unique<host::OrchestratorCommand>(app, system, compile));
+  commands.push_back(std::make_unique<host::OrchestratorCommand>(
+      app, system, [](const std::filesystem::path&) { return rpc::Compile(compile); }));
   commands.push_back(std::make_unique<host::WorkerCommand>(app, system));
   commands.push_back(std::make_unique<host::RequestCommand>(app, system));
   host::add_configuration(app);
