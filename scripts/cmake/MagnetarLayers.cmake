@@ -1,14 +1,16 @@
 # One CMake target per layer, and includes that only reach the layers a target links to.
 #
-#   magnetar_layer(<path> SOURCES <file>... [DEPENDS <layer path>...] [LIBRARIES <target>...])
+#   magnetar_layer(<path> [HOT] SOURCES <file>... [DEPENDS <layer path>...] [LIBRARIES <target>...])
 #
 # makes the static library `magnetar_<path with _ for />`, alias `magnetar::<the same>`, of the folder that calls it.
 # Headers are included by their path from the repository root, as "engine/algebra/field.h". Such a
 # path resolves through a directory of the build tree that holds a link to this one layer and nothing
 # else, so including a header of a layer that is not among DEPENDS does not compile.
+#
+# HOT: arithmetic, which fuzzers do not look into, as counting its branches makes tests many times slower.
 
 function(magnetar_layer path)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "HOT" "" "SOURCES;DEPENDS;LIBRARIES")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "magnetar_layer(${path}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -16,6 +18,9 @@ function(magnetar_layer path)
   set(target "magnetar_${name}")
   add_library(${target} STATIC ${arg_SOURCES})
   add_library("magnetar::${name}" ALIAS ${target})
+  if(MAGNETAR_FUZZ AND NOT arg_HOT)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 
   set(view "${CMAKE_BINARY_DIR}/layers/${name}")
   cmake_path(GET path PARENT_PATH parent)
