@@ -241,7 +241,9 @@ TEST_F(DispatcherThreads, AJobThatNobodyProvesFailsInTime) {
   later_ += Duration(1h).count();
   const Status status = refusal(answer);
   EXPECT_EQ(status.code, Code::kDeadlineExceeded);
-  EXPECT_THAT(status.message, HasSubstr("86400 s"));
+  EXPECT_THAT(status.message, HasSubstr("86400 s: it is ready, with 0 of 0 segments verified; no prover is connected"));
+  const std::lock_guard lock(log_mutex_);
+  EXPECT_THAT(log_, testing::Contains("waits for a prover: none is connected"));
   EXPECT_TRUE(store_->open_jobs()->empty());
 }
 
