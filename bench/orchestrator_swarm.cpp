@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -75,17 +76,46 @@ std::int64_t processor_nanoseconds() {
   return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
 }
 
+class Unheard final : public dispatch::ProverStream {
+ public:
+  void send(const dispatch::Work&) override {}
+  void close(const dispatch::Status&) override {}
+};
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "magnetar-bench-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) give_up("no temporary folder");
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::unique_ptr<store::Store> open(const std::filesystem::path& folder) {
+  auto store = store::open_store(fmt::format("sqlite:{}", (folder / "orchestrator.db").string()), folder / "blobs");
+  if (!store) give_up(store.error().message);
+  return *std::move(store);
+}
+
 /// Serves, with a job for each prover, until standard input ends. Says its port; then for each line that it reads its
 /// processor time in nanoseconds, the messages taken and the provers at work.
 int serve(const std::filesystem::path& folder) {
-  const auto store =
-      store::open_store(fmt::format("sqlite:{}", (folder / "orchestrator.db").string()), folder / "blobs");
-  if (!store) give_up(store.error().message);
+  const auto store = open(folder);
   Engine engine;
   dispatch::Options options;
   options.policy.gathering = 0;
   options.queue.jobs = options.queue.jobs_per_requester = kProvers;
-  const auto dispatcher = dispatch::Dispatcher::start(**store, engine, options, [](const dispatch::Event&) {});
+  const auto dispatcher = dispatch::Dispatcher::start(*store, engine, options, [](const dispatch::Event&) {});
   if (!dispatcher) give_up(dispatcher.error().message);
   const log::Log log(log::Format::kText, log::Level::kError);
   rpc::ServerOptions server_options;
@@ -114,7 +144,7 @@ int serve(const std::filesystem::path& folder) {
   return 0;
 }
 
-/// The orchestrator's process, in a folder that is removed with it.
+/// The orchestrator's process.
 class Orchestrator {
  public:
   struct Reading {
@@ -124,9 +154,6 @@ class Orchestrator {
   };
 
   Orchestrator() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "magnetar-bench-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) give_up("no temporary folder");
-    folder_ = pattern;
     std::array<int, 2> in{};
     std::array<int, 2> out{};
     if (::pipe(in.data()) != 0 || ::pipe(out.data()) != 0) give_up("no pipe");
@@ -136,7 +163,7 @@ class Orchestrator {
       ::dup2(in[0], STDIN_FILENO);
       ::dup2(out[1], STDOUT_FILENO);
       for (const int end : {in[0], in[1], out[0], out[1]}) ::close(end);
-      ::execl("/proc/self/exe", "orchestrator", "--serve", folder_.c_str(), nullptr);
+      ::execl("/proc/self/exe", "orchestrator", "--serve", folder_.path().c_str(), nullptr);
       ::_exit(127);
     }
     ::close(in[0]);
@@ -149,8 +176,6 @@ class Orchestrator {
     std::fclose(requests_);
     ::waitpid(process_, nullptr, 0);
     std::fclose(answers_);
-    std::error_code error;
-    std::filesystem::remove_all(folder_, error);
   }
   Orchestrator(const Orchestrator&) = delete;
   Orchestrator& operator=(const Orchestrator&) = delete;
@@ -190,7 +215,7 @@ class Orchestrator {
     return values;
   }
 
-  std::filesystem::path folder_;
+  const TemporaryFolder folder_;
   pid_t process_ = 0;
   std::FILE* requests_ = nullptr;
   std::FILE* answers_ = nullptr;
@@ -295,6 +320,34 @@ void ProgressOverGrpc(benchmark::State& state) {
   measure(state, message);
 }
 BENCHMARK(ProgressOverGrpc)->ArgName("in_a_row")->Arg(1)->Arg(100)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+// So many provers that connect at the same time, until all are registered in a SQLite file.
+void Register(benchmark::State& state) {
+  Engine engine;
+  const auto provers = static_cast<std::size_t>(state.range(0));
+  for (auto _ : state) {
+    const TemporaryFolder folder;
+    const auto store = open(folder.path());
+    std::atomic<std::size_t> connected = 0;
+    dispatch::Options options;
+    options.policy.max_provers = provers;
+    const auto dispatcher = dispatch::Dispatcher::start(*store, engine, options, [&](const dispatch::Event& event) {
+      connected += event.message == "connected" ? 1 : 0;
+    });
+    if (!dispatcher) give_up(dispatcher.error().message);
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < provers; ++i) {
+      const auto session =
+          (*dispatcher)
+              ->connect({fmt::format("prover-{}", i), store::ProverType::kVolunteer, 1e5}, std::make_shared<Unheard>());
+      if (!session) give_up(session.error().message);
+    }
+    while (connected < provers) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * state.range(0));
+}
+BENCHMARK(Register)->Arg(1000)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

@@ -185,6 +185,7 @@ class Dispatcher::Core {
   void wake();
   void retry_later(std::function<void()> command);
   store::Result<void> poll();
+  std::string too_old(const JobRecord& job) const;
   void collect_garbage();
   void decide();
   bool carry_out(const Decisions& decisions);
@@ -379,15 +380,29 @@ store::Result<void> Dispatcher::Core::poll() {
   for (const JobRecord& job : *jobs) {
     others.erase(job.id);
     if (job.created_at + options_.max_job_age <= now()) {
-      fail_job(job.id, {Code::kDeadlineExceeded,
-                        fmt::format("the job was not done within {} s",
-                                    std::chrono::duration_cast<std::chrono::seconds>(options_.max_job_age).count())});
+      fail_job(job.id, {Code::kDeadlineExceeded, too_old(job)});
     } else {
       take_in(job);
     }
   }
   for (const JobId job : others) reload(job);
   return {};
+}
+
+// What became of a job that took too long, so that its requester knows whom to ask.
+std::string Dispatcher::Core::too_old(const JobRecord& job) const {
+  const auto verified =
+      std::count_if(job.segments.begin(), job.segments.end(), [](const auto& s) { return s.verified; });
+  std::size_t provers = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    provers = scheduler_.connected();
+  }
+  return fmt::format(
+      "the job was not done within {} s: it is {}, with {} of {} segments verified; {}",
+      std::chrono::duration_cast<std::chrono::seconds>(options_.max_job_age).count(), name(job.state), verified,
+      job.segments.size(),
+      provers == 0 ? std::string("no prover is connected") : fmt::format("provers connected: {}", provers));
 }
 
 void Dispatcher::Core::collect_garbage() {
@@ -742,6 +757,13 @@ void Dispatcher::Core::execute(JobId job, const store::JobKey& key) {
     return retry_later([this, job] { reload(job); });
   }
   log({.message = fmt::format("to prove: {} steps of {}", *steps, *steps_in_trace), .job = job});
+  const bool alone = [this] {
+    const std::lock_guard lock(mutex_);
+    return scheduler_.connected() == 0;
+  }();
+  if (alone && !store_.shared()) {
+    log({.severity = Event::Severity::kWarning, .message = "waits for a prover: none is connected", .job = job});
+  }
   post([this, job] { reload(job); });
 }
 

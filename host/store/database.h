@@ -24,6 +24,13 @@ inline Value value_of(const Digest& digest) {
   return Bytes(bytes.begin(), bytes.end());
 }
 
+/// What a transaction's commit promises.
+enum class Durability : std::uint8_t {
+  kSynced,   ///< it survives a crash of the machine
+  kOrdered,  ///< it survives a crash of the process; one of the machine may undo the last ones of these, none before
+             ///< a synced one. Waits for no disk.
+};
+
 /// A connection to a database, with the little in which SQLite's and PostgreSQL's SQL differ. For one thread at a time.
 class Database {
  public:
@@ -36,7 +43,7 @@ class Database {
   }
 
   /// Starts a transaction that nothing which others do can make fail half-way, but for what recover() mends.
-  virtual Result<void> begin() = 0;
+  virtual Result<void> begin(Durability durability) = 0;
   virtual Result<void> commit() = 0;
   virtual void rollback() = 0;
 
@@ -60,11 +67,11 @@ class Database {
 /// Calls `f` in a transaction, again where that may help: it must not have effects outside of the database. Commits if
 /// it returns a value.
 template <typename F>
-auto in_transaction(Database& database, const F& f) -> decltype(f()) {
+auto in_transaction(Database& database, const F& f, Durability durability = Durability::kSynced) -> decltype(f()) {
   constexpr int kTries = 4;
   for (int tries = 1;; ++tries) {
     auto result = [&]() -> decltype(f()) {
-      if (auto begun = database.begin(); !begun) return tl::unexpected(begun.error());
+      if (auto begun = database.begin(durability); !begun) return tl::unexpected(begun.error());
       auto done = f();
       if (!done) {
         database.rollback();

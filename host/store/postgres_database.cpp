@@ -157,8 +157,10 @@ Result<std::vector<Row>> PostgresDatabase::query(std::string_view sql, std::span
   return rows;
 }
 
-Result<void> PostgresDatabase::begin() {
-  return query("BEGIN").map([](const auto&) {});
+Result<void> PostgresDatabase::begin(Durability durability) {
+  auto begun = query("BEGIN");
+  if (begun && durability == Durability::kOrdered) begun = query("SET LOCAL synchronous_commit = off");
+  return begun.map([](const auto&) {});
 }
 
 Result<void> PostgresDatabase::commit() {

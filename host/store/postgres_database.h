@@ -25,7 +25,7 @@ class PostgresDatabase final : public Database {
 
   using Database::query;
   Result<std::vector<Row>> query(std::string_view sql, std::span<const Value> parameters) override;
-  Result<void> begin() override;
+  Result<void> begin(Durability durability) override;
   Result<void> commit() override;
   void rollback() override;
   bool recover() override;

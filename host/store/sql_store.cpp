@@ -437,50 +437,59 @@ Result<Store::ProofOutcome> SqlStore::accept_proof(SegmentId segment, const std:
 
 Result<Expected<ProverRecord>> SqlStore::connect_prover(const std::string& prover, ProverType type,
                                                         double claimed_hertz, const Caller& caller) {
-  return transaction([&]() -> Result<Expected<ProverRecord>> {
-    const auto added = query(
-        "INSERT INTO provers (id, type, claimed_hertz, orchestrator, seen_at) VALUES ($1, $2, $3, '', $4) "
-        "ON CONFLICT (id) DO NOTHING",
-        {prover, number(type), claimed_hertz, value_of(caller.now)});
-    if (!added) return tl::unexpected(added.error());
-    const auto row = query(database_->translate(std::string(kProverById) + "{lock}"), {prover});
-    if (!row) return tl::unexpected(row.error());
-    ProverRecord known = prover_of((*row)[0]);
-    if (known.quarantined_until && *known.quarantined_until > caller.now) {
-      const auto left = std::chrono::ceil<std::chrono::minutes>(*known.quarantined_until - caller.now);
-      return tl::unexpected(
-          Status{Code::kPermissionDenied, fmt::format("prover {} is in quarantine for {} min more: {}", prover,
-                                                      left.count(), known.quarantine_reason)});
-    }
-    if (!known.orchestrator.empty() && known.orchestrator != caller.id) {
-      const auto living = query("SELECT 1 FROM orchestrators WHERE id = $1 AND seen_at >= $2",
-                                {known.orchestrator, value_of(caller.alive_since)});
-      if (!living) return tl::unexpected(living.error());
-      if (!living->empty()) {
-        return tl::unexpected(Status{Code::kAlreadyExists,
-                                     fmt::format("prover {} is connected to another orchestrator; ids are unique among "
-                                                 "connected provers",
-                                                 prover)});
-      }
-    }
-    const auto connected = query(
-        "UPDATE provers SET type = $2, claimed_hertz = $3, orchestrator = $4, seen_at = $5, quarantined_until = NULL, "
-        "quarantine_reason = '' WHERE id = $1",
-        {prover, number(type), claimed_hertz, caller.id, value_of(caller.now)});
-    if (!connected) return tl::unexpected(connected.error());
-    known.type = type;
-    known.claimed_hertz = claimed_hertz;
-    known.orchestrator = caller.id;
-    known.seen_at = caller.now;
-    known.quarantined_until.reset();
-    known.quarantine_reason.clear();
-    return known;
-  });
+  return transaction(
+      [&]() -> Result<Expected<ProverRecord>> {
+        const auto added = query(
+            "INSERT INTO provers (id, type, claimed_hertz, orchestrator, seen_at) VALUES ($1, $2, $3, '', $4) "
+            "ON CONFLICT (id) DO NOTHING",
+            {prover, number(type), claimed_hertz, value_of(caller.now)});
+        if (!added) return tl::unexpected(added.error());
+        const auto row = query(database_->translate(std::string(kProverById) + "{lock}"), {prover});
+        if (!row) return tl::unexpected(row.error());
+        ProverRecord known = prover_of((*row)[0]);
+        if (known.quarantined_until && *known.quarantined_until > caller.now) {
+          const auto left = std::chrono::ceil<std::chrono::minutes>(*known.quarantined_until - caller.now);
+          return tl::unexpected(
+              Status{Code::kPermissionDenied, fmt::format("prover {} is in quarantine for {} min more: {}", prover,
+                                                          left.count(), known.quarantine_reason)});
+        }
+        if (!known.orchestrator.empty() && known.orchestrator != caller.id) {
+          const auto living = query("SELECT 1 FROM orchestrators WHERE id = $1 AND seen_at >= $2",
+                                    {known.orchestrator, value_of(caller.alive_since)});
+          if (!living) return tl::unexpected(living.error());
+          if (!living->empty()) {
+            return tl::unexpected(
+                Status{Code::kAlreadyExists,
+                       fmt::format("prover {} is connected to another orchestrator; ids are unique among "
+                                   "connected provers",
+                                   prover)});
+          }
+        }
+        const auto connected = query(
+            "UPDATE provers SET type = $2, claimed_hertz = $3, orchestrator = $4, seen_at = $5, quarantined_until = "
+            "NULL, "
+            "quarantine_reason = '' WHERE id = $1",
+            {prover, number(type), claimed_hertz, caller.id, value_of(caller.now)});
+        if (!connected) return tl::unexpected(connected.error());
+        known.type = type;
+        known.claimed_hertz = claimed_hertz;
+        known.orchestrator = caller.id;
+        known.seen_at = caller.now;
+        known.quarantined_until.reset();
+        known.quarantine_reason.clear();
+        return known;
+      },
+      Durability::kOrdered);
 }
 
 Result<void> SqlStore::disconnect_prover(const std::string& prover, const Caller& caller) {
-  return run("UPDATE provers SET orchestrator = '', seen_at = $3 WHERE id = $1 AND orchestrator = $2",
-             {prover, caller.id, value_of(caller.now)});
+  const auto set_free = [&] {
+    return query("UPDATE provers SET orchestrator = '', seen_at = $3 WHERE id = $1 AND orchestrator = $2",
+                 {prover, caller.id, value_of(caller.now)})
+        .map([](const auto&) {});
+  };
+  // Were it undone while the caller lives, other orchestrators would refuse the prover.
+  return transaction(set_free, shared() ? Durability::kSynced : Durability::kOrdered);
 }
 
 Result<void> SqlStore::quarantine(const std::string& prover, Time until, const std::string& reason,

@@ -61,9 +61,9 @@ class SqlStore final : public Store {
  private:
   /// Calls `f` as a transaction, alone.
   template <typename F>
-  auto transaction(const F& f) -> decltype(f()) {
+  auto transaction(const F& f, Durability durability = Durability::kSynced) -> decltype(f()) {
     const std::lock_guard lock(mutex_);
-    return in_transaction(*database_, f);
+    return in_transaction(*database_, f, durability);
   }
   Result<std::vector<Row>> query(std::string_view sql, std::initializer_list<Value> parameters = {}) {
     return database_->query(sql, parameters);

@@ -156,7 +156,16 @@ Result<std::vector<Row>> SqliteDatabase::query(std::string_view sql, std::span<c
   }
 }
 
-Result<void> SqliteDatabase::begin() {
+Result<void> SqliteDatabase::begin(Durability durability) {
+  if (durability != durability_) {
+    // A commit that syncs syncs all of the log before it. No prepared statement: this pragma acts when it is prepared.
+    const char* const pragma =
+        durability == Durability::kSynced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
+    if (sqlite3_exec(connection_.get(), pragma, nullptr, nullptr, nullptr) != SQLITE_OK) {
+      return tl::unexpected(error(pragma));
+    }
+    durability_ = durability;
+  }
   return query("BEGIN IMMEDIATE").map([](const auto&) {});
 }
 

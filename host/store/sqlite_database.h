@@ -26,7 +26,7 @@ class FileLock {
   int descriptor_;
 };
 
-/// A SQLite file in WAL mode; commits wait for the disk.
+/// A SQLite file in WAL mode.
 class SqliteDatabase final : public Database {
  public:
   /// Makes the file, but not its folder.
@@ -35,7 +35,7 @@ class SqliteDatabase final : public Database {
 
   using Database::query;
   Result<std::vector<Row>> query(std::string_view sql, std::span<const Value> parameters) override;
-  Result<void> begin() override;
+  Result<void> begin(Durability durability) override;
   Result<void> commit() override;
   void rollback() override;
   bool recover() override;
@@ -59,6 +59,7 @@ class SqliteDatabase final : public Database {
 
   std::string file_;
   std::unique_ptr<sqlite3, Close> connection_;
+  Durability durability_ = Durability::kSynced;  // of the present or last transaction
   std::map<std::string, Statement, std::less<>> statements_;
 };
 

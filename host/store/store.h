@@ -117,8 +117,9 @@ struct Caller {
 /// Jobs, segments, leases, provers and results, shared by all orchestrators that opened the same one.
 ///
 /// Every call is one transaction: when it has returned a value, its effect survives a crash of the process and of the
-/// machine; when it has returned an error or the process died in it, it had its whole effect or none. For use by
-/// several threads, which it serves one after another.
+/// machine; when it has returned an error or the process died in it, it had its whole effect or none. A crash of the
+/// machine may undo the last calls of connect_prover() and disconnect_prover(), for which nobody waits for a disk: the
+/// orchestrators that they speak of are gone with it. For use by several threads, which it serves one after another.
 class Store {
  public:
   virtual ~Store() = default;

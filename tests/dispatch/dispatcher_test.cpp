@@ -24,9 +24,9 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-class DispatcherTest : public testing::Test {
+class DispatcherThreads : public testing::Test {
  protected:
-  DispatcherTest() {
+  DispatcherThreads() {
     // Processes are killed here, not machines: nothing has to wait for a disk.
     const fs::path memory = "/dev/shm";
     std::string name =
@@ -40,7 +40,7 @@ class DispatcherTest : public testing::Test {
     // Time goes on, and can be pushed.
     options_.clock = [this, clock = steady_wall_clock()] { return clock() + Duration(later_); };
   }
-  ~DispatcherTest() override {
+  ~DispatcherThreads() override {
     dispatcher_.reset();
     store_.reset();
     std::error_code error;
@@ -114,7 +114,7 @@ class DispatcherTest : public testing::Test {
 
 // --- Requests
 
-TEST_F(DispatcherTest, ProvesARequestWithSeveralProvers) {
+TEST_F(DispatcherThreads, ProvesARequestWithSeveralProvers) {
   const auto a = std::make_shared<Stream>(), b = std::make_shared<Stream>();
   const SessionId first = connect("a", a), second = connect("b", b);
   const Bytes program = TextEngine::program(100), input = bytes_of("input");
@@ -145,7 +145,7 @@ TEST_F(DispatcherTest, ProvesARequestWithSeveralProvers) {
   EXPECT_EQ(count(counted.jobs_done_after), 1U);
 }
 
-TEST_F(DispatcherTest, EqualRequestsShareAJobAndItsResult) {
+TEST_F(DispatcherThreads, EqualRequestsShareAJobAndItsResult) {
   const Bytes program = TextEngine::program(20);
   Bytes proof;
   {
@@ -168,7 +168,7 @@ TEST_F(DispatcherTest, EqualRequestsShareAJobAndItsResult) {
   EXPECT_EQ(*after->proof, proof) << "the result outlives the process";
 }
 
-TEST_F(DispatcherTest, SaysWhyARequestCannotBe) {
+TEST_F(DispatcherThreads, SaysWhyARequestCannotBe) {
   EXPECT_EQ(refusal(ask(bytes_of("no elf"))).code, Code::kInvalidArgument);
   EXPECT_EQ(refusal(ask(bytes_of("fault"))),
             (Status{Code::kFailedPrecondition, "the program faults at pc 0x10: illegal instruction"}));
@@ -182,7 +182,7 @@ TEST_F(DispatcherTest, SaysWhyARequestCannotBe) {
   EXPECT_EQ(counters().jobs_done, 0U);
 }
 
-TEST_F(DispatcherTest, ZeroStepsNeedNoProof) {
+TEST_F(DispatcherThreads, ZeroStepsNeedNoProof) {
   const auto reply = ask(TextEngine::program(20), {}, 3, 0).get();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->proof, nullptr);
@@ -190,7 +190,7 @@ TEST_F(DispatcherTest, ZeroStepsNeedNoProof) {
   EXPECT_TRUE(store_->open_jobs()->empty());
 }
 
-TEST_F(DispatcherTest, AnEmptyExecutionIsProved) {
+TEST_F(DispatcherThreads, AnEmptyExecutionIsProved) {
   const WorkingProver prover(*dispatcher_, "p", 0ms);
   const Bytes program = TextEngine::program(0);
   const auto reply = ask(program).get();
@@ -199,7 +199,7 @@ TEST_F(DispatcherTest, AnEmptyExecutionIsProved) {
   EXPECT_EQ(prover.proved(), 1U);
 }
 
-TEST_F(DispatcherTest, NamesTheLimitThatARequestPasses) {
+TEST_F(DispatcherThreads, NamesTheLimitThatARequestPasses) {
   dispatcher_.reset();
   options_.max_elf_bytes = 30;
   options_.max_input_bytes = 5;
@@ -228,7 +228,7 @@ TEST_F(DispatcherTest, NamesTheLimitThatARequestPasses) {
   EXPECT_TRUE(eventually([&] { return dispatcher_->snapshot().pending_bytes == 0; }));
 }
 
-TEST_F(DispatcherTest, BoundsWhatWaitsToBeTakenIn) {
+TEST_F(DispatcherThreads, BoundsWhatWaitsToBeTakenIn) {
   dispatcher_.reset();
   options_.max_pending_bytes = 10;
   start();
@@ -242,7 +242,7 @@ TEST_F(DispatcherTest, BoundsWhatWaitsToBeTakenIn) {
   EXPECT_EQ(dispatcher_->snapshot().pending_bytes, 0U);
 }
 
-TEST_F(DispatcherTest, AJobThatNobodyProvesFailsInTime) {
+TEST_F(DispatcherThreads, AJobThatNobodyProvesFailsInTime) {
   Answer answer = ask(TextEngine::program(10));
   ASSERT_TRUE(eventually([&] { return dispatcher_->snapshot().jobs.size() == 1; }));
   later_ += Duration(23h).count();
@@ -251,11 +251,13 @@ TEST_F(DispatcherTest, AJobThatNobodyProvesFailsInTime) {
   later_ += Duration(1h).count();
   const Status status = refusal(answer);
   EXPECT_EQ(status.code, Code::kDeadlineExceeded);
-  EXPECT_THAT(status.message, HasSubstr("86400 s"));
+  EXPECT_THAT(status.message, HasSubstr("86400 s: it is ready, with 0 of 0 segments verified; no prover is connected"));
+  const std::lock_guard lock(log_mutex_);
+  EXPECT_THAT(log_, testing::Contains("waits for a prover: none is connected"));
   EXPECT_TRUE(store_->open_jobs()->empty());
 }
 
-TEST_F(DispatcherTest, ACancelledRequestIsNotAnswered) {
+TEST_F(DispatcherThreads, ACancelledRequestIsNotAnswered) {
   Answer cancelled, kept;
   const auto program = std::make_shared<const Bytes>(TextEngine::program(10));
   const auto input = std::make_shared<const Bytes>();
@@ -271,7 +273,7 @@ TEST_F(DispatcherTest, ACancelledRequestIsNotAnswered) {
 
 // --- Provers
 
-TEST_F(DispatcherTest, AnInvalidProofPutsItsSenderInQuarantine) {
+TEST_F(DispatcherThreads, AnInvalidProofPutsItsSenderInQuarantine) {
   const auto liar = std::make_shared<Stream>();
   const SessionId session = connect("liar", liar);
   const Bytes program = TextEngine::program(10);
@@ -304,7 +306,7 @@ TEST_F(DispatcherTest, AnInvalidProofPutsItsSenderInQuarantine) {
   EXPECT_FALSE(forgiven->wait(0ms));
 }
 
-TEST_F(DispatcherTest, AProofOfAJobThatIsGoneIsNoLie) {
+TEST_F(DispatcherThreads, AProofOfAJobThatIsGoneIsNoLie) {
   const auto stream = std::make_shared<Stream>();
   const SessionId session = connect("p", stream);
   const Bytes program = TextEngine::program(10);
@@ -319,7 +321,7 @@ TEST_F(DispatcherTest, AProofOfAJobThatIsGoneIsNoLie) {
   EXPECT_FALSE(stream->wait(0ms)) << "its stream goes on";
 }
 
-TEST_F(DispatcherTest, ProofsOfWhatWasNotAskedForAreLies) {
+TEST_F(DispatcherThreads, ProofsOfWhatWasNotAskedForAreLies) {
   const Bytes other = TextEngine::program(10, "other");
   {
     const WorkingProver prover(*dispatcher_, "honest", 0ms);
@@ -358,7 +360,7 @@ TEST_F(DispatcherTest, ProofsOfWhatWasNotAskedForAreLies) {
   EXPECT_EQ(counters().proofs_refused, lies.size());
 }
 
-TEST_F(DispatcherTest, AProofThatCannotBeVerifiedNowIsNoLie) {
+TEST_F(DispatcherThreads, AProofThatCannotBeVerifiedNowIsNoLie) {
   engine_.failures_to_verify = 2;
   const WorkingProver prover(*dispatcher_, "p", 0ms);
   EXPECT_TRUE(ask(TextEngine::program(10)).get());
@@ -367,7 +369,7 @@ TEST_F(DispatcherTest, AProofThatCannotBeVerifiedNowIsNoLie) {
   EXPECT_EQ(counters().verifications_failed, 2U);
 }
 
-TEST_F(DispatcherTest, AProofIsTakenAfterConnectingAgain) {
+TEST_F(DispatcherThreads, AProofIsTakenAfterConnectingAgain) {
   const Bytes program = TextEngine::program(10);
   Answer answer = ask(program);
   const auto stream = std::make_shared<Stream>();
@@ -386,7 +388,7 @@ TEST_F(DispatcherTest, AProofIsTakenAfterConnectingAgain) {
   EXPECT_TRUE(answer.get());
 }
 
-TEST_F(DispatcherTest, TheSecondProofOfASegmentIsSuperseded) {
+TEST_F(DispatcherThreads, TheSecondProofOfASegmentIsSuperseded) {
   const Bytes program = TextEngine::program(10);
   Answer answer = ask(program);
   const auto slow = std::make_shared<Stream>(), fast = std::make_shared<Stream>();
@@ -413,7 +415,7 @@ TEST_F(DispatcherTest, TheSecondProofOfASegmentIsSuperseded) {
   EXPECT_TRUE(eventually([&] { return slow->all_work().size() + fast->all_work().size() == 4; })) << "both are idle";
 }
 
-TEST_F(DispatcherTest, ASilentProverIsReplaced) {
+TEST_F(DispatcherThreads, ASilentProverIsReplaced) {
   const Bytes program = TextEngine::program(10);
   Answer answer = ask(program);
   const auto silent = std::make_shared<Stream>();
@@ -428,7 +430,7 @@ TEST_F(DispatcherTest, ASilentProverIsReplaced) {
   EXPECT_EQ(counters().provers_lost, 1U);
 }
 
-TEST_F(DispatcherTest, TwoStreamsWithOneId) {
+TEST_F(DispatcherThreads, TwoStreamsWithOneId) {
   const auto first = std::make_shared<Stream>(), second = std::make_shared<Stream>();
   connect("p", first);
   const auto refused = dispatcher_->connect({"p", store::ProverType::kVolunteer, {}}, second);
@@ -443,7 +445,7 @@ TEST_F(DispatcherTest, TwoStreamsWithOneId) {
   EXPECT_TRUE(second->next_work());
 }
 
-TEST_F(DispatcherTest, ImpossibleProgressEndsTheStream) {
+TEST_F(DispatcherThreads, ImpossibleProgressEndsTheStream) {
   const auto stream = std::make_shared<Stream>();
   const SessionId session = connect("p", stream);
   dispatcher_->progress(session, {2, 10, 10, 10});
@@ -453,7 +455,7 @@ TEST_F(DispatcherTest, ImpossibleProgressEndsTheStream) {
   EXPECT_TRUE(dispatcher_->snapshot().provers.empty());
 }
 
-TEST_F(DispatcherTest, ShowsWhatGoesOn) {
+TEST_F(DispatcherThreads, ShowsWhatGoesOn) {
   const auto stream = std::make_shared<Stream>();
   const SessionId session = connect("p", stream);
   Answer answer = ask(TextEngine::program(10), {}, 2, 4);
@@ -475,7 +477,7 @@ TEST_F(DispatcherTest, ShowsWhatGoesOn) {
 
 // --- Draining and restarts
 
-TEST_F(DispatcherTest, Drains) {
+TEST_F(DispatcherThreads, Drains) {
   const auto stream = std::make_shared<Stream>();
   const SessionId session = connect("p", stream);
   Answer started = ask(TextEngine::program(10));
@@ -502,7 +504,7 @@ TEST_F(DispatcherTest, Drains) {
   EXPECT_EQ(counters().requests_shared, 1U) << "it was kept";
 }
 
-TEST_F(DispatcherTest, GoesOnFromEveryState) {
+TEST_F(DispatcherThreads, GoesOnFromEveryState) {
   // Jobs as they are when an orchestrator dies: accepted, ready, proving with one segment verified and another one
   // leased, assembling.
   dispatcher_.reset();
@@ -539,7 +541,7 @@ TEST_F(DispatcherTest, GoesOnFromEveryState) {
   EXPECT_EQ(prover.proved(), 3U) << "and nothing that was verified is proved again";
 }
 
-TEST_F(DispatcherTest, ADamagedBlobFailsItsJobAndNoOther) {
+TEST_F(DispatcherThreads, ADamagedBlobFailsItsJobAndNoOther) {
   const Bytes broken = TextEngine::program(10, "broken"), good = TextEngine::program(10, "good");
   Answer answer = ask(broken);
   ASSERT_TRUE(eventually([&] { return dispatcher_->snapshot().jobs.size() == 1; }));
@@ -555,7 +557,7 @@ TEST_F(DispatcherTest, ADamagedBlobFailsItsJobAndNoOther) {
   EXPECT_TRUE(ask(good).get());
 }
 
-TEST_F(DispatcherTest, AStoreThatFailsNowAndThenLosesNothing) {
+TEST_F(DispatcherThreads, AStoreThatFailsNowAndThenLosesNothing) {
   dispatcher_.reset();
   FlakyStore flaky(*store_, 0.15);
   flaky.reliable = true;
@@ -583,7 +585,7 @@ TEST_F(DispatcherTest, AStoreThatFailsNowAndThenLosesNothing) {
 
 // An orchestrator with its provers is killed at any moment, again and again: what it had accepted gets done in the end,
 // and nobody is given what was verified before.
-TEST_F(DispatcherTest, KilledAtAnyMomentItLosesNothing) {
+TEST_F(DispatcherThreads, KilledAtAnyMomentItLosesNothing) {
   dispatcher_.reset();
   store_.reset();
   const fs::path handed_out = folder_ / "handed-out";
@@ -660,7 +662,7 @@ TEST_F(DispatcherTest, KilledAtAnyMomentItLosesNothing) {
 
 // --- Many at once
 
-TEST_F(DispatcherTest, AThousandIdleProversAndTwoHundredRequests) {
+TEST_F(DispatcherThreads, AThousandIdleProversAndTwoHundredRequests) {
   dispatcher_.reset();
   options_.queue.jobs_per_requester = 200;
   options_.policy.ci_max_steps = 0;
@@ -694,6 +696,51 @@ TEST_F(DispatcherTest, AThousandIdleProversAndTwoHundredRequests) {
   EXPECT_EQ(dispatcher_->snapshot().provers.size(), 1000U);
   for (const auto& stream : streams) EXPECT_TRUE(stream->all_work().empty());
   EXPECT_EQ(counters().jobs_done, 200U);
+}
+
+// Everything that a server does, by several threads without regard for one another.
+TEST_F(DispatcherThreads, EverythingAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 25;
+  std::vector<std::vector<Answer>> answers(kThreads);
+  {
+    const WorkingProver one(*dispatcher_, "one", 0ms), two(*dispatcher_, "two", 1ms);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < kRounds; ++i) {
+          // The same jobs for all threads, so that they meet.
+          answers[static_cast<std::size_t>(t)].push_back(ask(TextEngine::program(static_cast<std::uint64_t>(20 + i))));
+          const auto gone = dispatcher_->request({.elf = std::make_shared<const Bytes>(TextEngine::program(7)),
+                                                  .input = std::make_shared<const Bytes>(),
+                                                  .requester = fmt::format("requester{}", t)},
+                                                 [](const Expected<ProofReply>&) {});
+          dispatcher_->cancel(gone);
+          const auto stream = std::make_shared<Stream>();
+          // An id that all threads want, or one of its own.
+          const std::string prover = i % 2 == 0 ? std::string("shared") : fmt::format("prover{}", t);
+          const auto session = dispatcher_->connect({prover, store::ProverType::kVolunteer, 1e6}, stream);
+          if (!session) continue;
+          dispatcher_->heartbeat(*session);
+          static_cast<void>(dispatcher_->snapshot());
+          if (!stream->wait(i % 5 == 0 ? 20ms : 0ms) && !stream->all_work().empty()) {
+            const Work work = stream->all_work()[0];
+            dispatcher_->progress(*session, {0.5, 100, work.range.steps, 0});
+            dispatcher_->proof(*session, std::make_shared<const Bytes>(proof_of(work)), [] {});
+          }
+          dispatcher_->disconnect(*session);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (auto& of_thread : answers) {
+      for (Answer& answer : of_thread) EXPECT_TRUE(answer.get(60s));
+    }
+  }
+  EXPECT_EQ(counters().proofs_refused, 0U);
+  EXPECT_EQ(counters().jobs_failed, 0U);
+  EXPECT_EQ(counters().store_errors, 0U);
+  EXPECT_TRUE(eventually([&] { return dispatcher_->snapshot().provers.empty(); }));
 }
 
 }  // namespace

@@ -116,13 +116,13 @@ TEST_F(PostgresStore, LeavesAloneWhatAnotherIsJustTaking) {
   ASSERT_TRUE(*first_->set_ready(id, 8, 8, caller("one")));
   const std::vector<SegmentRange> ranges = {{0, 8}};
   const auto other = *PostgresDatabase::open(address_);
-  ASSERT_TRUE(other->begin());
+  ASSERT_TRUE(other->begin(Durability::kSynced));
   ASSERT_TRUE(other->query("SELECT 1 FROM jobs FOR UPDATE"));
   EXPECT_FALSE(*first_->split(id, ranges, caller("one"))) << "without waiting";
   other->rollback();
   ASSERT_TRUE(*first_->split(id, ranges, caller("one")));
   const SegmentId segment = (**first_->job(id)).segments[0].id;
-  ASSERT_TRUE(other->begin());
+  ASSERT_TRUE(other->begin(Durability::kSynced));
   ASSERT_TRUE(other->query("SELECT 1 FROM segments FOR UPDATE"));
   EXPECT_EQ(*first_->lease(segment, "p", 1, caller("one")), Store::LeaseOutcome::kTaken) << "without waiting";
   other->rollback();

@@ -76,6 +76,30 @@ TEST(SqliteStore, RefusesWhatIsNoDatabase) {
   EXPECT_EQ(store.error().kind, StoreError::Kind::kCorrupt);
 }
 
+// Each question in other words: SQLite answers this pragma when it is prepared, and statements are kept.
+TEST(SqliteDatabase, CommitsWaitForTheDiskUnlessOrderIsEnough) {
+  const TemporaryFolder folder;
+  const auto database = SqliteDatabase::open(folder.path() / "a.db");
+  ASSERT_TRUE(database);
+  const auto level = [&](std::string_view question) {
+    const auto rows = (*database)->query(question);
+    return rows ? std::get<std::int64_t>((*rows)[0][0]) : -1;
+  };
+  const auto run = [&](Durability durability) {
+    return in_transaction(
+               **database, []() -> Result<void> { return {}; }, durability)
+        .has_value();
+  };
+  constexpr std::int64_t kNormal = 1, kFull = 2;
+  EXPECT_EQ(level("PRAGMA synchronous"), kFull);
+  for (const std::string space : {" ", "  ", "   "}) {
+    ASSERT_TRUE(run(Durability::kOrdered));
+    EXPECT_EQ(level("PRAGMA main." + space + "synchronous"), kNormal);
+    ASSERT_TRUE(run(Durability::kSynced));
+    EXPECT_EQ(level("PRAGMA" + space + "main.synchronous"), kFull);
+  }
+}
+
 TEST(Migrations, RunOnceEach) {
   const TemporaryFolder folder;
   const auto database = *SqliteDatabase::open(folder.path() / "db");

@@ -453,7 +453,7 @@ TEST_P(StoreSuite, ManyThreadsPutTheSameBlob) {
 // --- Many at once
 
 // Two stores where the back end allows it, each used by two threads.
-TEST_P(StoreSuite, ConcurrentCallersNeverGetTheSameSegment) {
+TEST_P(StoreSuite, ConcurrentThreadsNeverGetTheSameSegment) {
   constexpr std::size_t kSegments = 30;
   const JobRecord record = proving("elf", std::vector<std::uint64_t>(kSegments, 4));
   std::unique_ptr<Store> second = store_->shared() ? open() : nullptr;
