@@ -110,11 +110,13 @@ if ! podman image exists $base; then
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
   [[ -n $mirror ]] || fail "apt has no list of Debian 12 (apt-get update)"
   say "a base from Debian's packages"
-  rm -rf --one-file-system "$run/base"
   debootstrap --variant=minbase bookworm "$run/base" "$mirror" >"$run/debootstrap.log" || {
     tail "$run/debootstrap.log" >&2
     exit 1
   }
+  # Security updates, too: packages of the Rust compiler come from there.
+  apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' \
+    'Component: main' | sort -u >"$run/base/etc/apt/sources.list"
   # As Debian's slim images, which keep no downloaded packages either.
   rm -rf "$run"/base/var/lib/apt/lists/* "$run"/base/var/cache/apt/* "$run"/base/usr/share/{doc,man,locale,info}/*
   printf 'path-exclude %s/*\n' /usr/share/{doc,man,locale,info} >"$run/base/etc/dpkg/dpkg.cfg.d/docs"
@@ -214,7 +216,7 @@ say "a proof by both workers, verified: $(grep -o '"steps":[0-9]*\|"request_seco
 # A longer one, during which one of the workers is stopped: the other one must end what was begun.
 request second keccak256.elf --input-hex "$(head -c 3000 docs/protocol.md | od -An -v -tx1 | tr -d ' \n')" >"$run/second.json" &
 asking=$!
-until podman logs "worker-2-$suffix" 2>&1 | grep -q '"first_step"'; do
+until (($(podman logs "worker-2-$suffix" 2>&1 | grep -c '"message":"given work"') > 1)); do
   kill -0 $asking || fail "answered before both workers had work: $(cat "$run/second.json")"
   sleep 0.2
 done
