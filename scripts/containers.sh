@@ -194,7 +194,7 @@ for number in 1 2; do
   # One core each, and told its speed: measuring would take most of this script's time.
   start "worker-$number-$suffix" "${tls[@]}" -e MAGNETAR_ORCHESTRATOR="$grpc" -e MAGNETAR_TLS_CERT=/certificates/worker.pem \
     -e MAGNETAR_TLS_KEY=/certificates/worker.key -e MAGNETAR_ESTIMATE=30000 -e MAGNETAR_THREADS=1 \
-    localhost/magnetar-worker
+    -e MAGNETAR_HTTP="127.0.0.1:$(free_port)" localhost/magnetar-worker
   healthy "worker-$number-$suffix" 60
 done
 [[ $(podman exec "worker-1-$suffix" id -u) == 10001 ]] || fail "the worker runs as another user than it should"
