@@ -193,6 +193,7 @@ Result<int> OrchestratorCommand::run() const {
       rpc::server_credentials(listen_, {.cert = tls_cert_, .key = tls_key_, .client_ca = tls_client_ca_}, plaintext_);
   if (!credentials) return unusable("bad-connection", credentials.error());
   server_options.credentials = *credentials;
+  server_options.tls = !tls_cert_.empty();
   server_options.provers_authenticated = !tls_client_ca_.empty();
   server_options.registration_timeout = std::chrono::milliseconds(heartbeat_ms_);
   server_options.max_message_bytes = max_message_bytes_;

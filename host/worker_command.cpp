@@ -141,6 +141,7 @@ Result<int> WorkerCommand::run() const {
   if (http_address) {
     const auto snapshots = [&lanes] {
       std::vector<worker::Snapshot> all;
+      all.reserve(lanes.size());
       for (const auto& lane : lanes) all.push_back(lane->snapshot());
       return all;
     };
@@ -171,6 +172,7 @@ Result<int> WorkerCommand::run() const {
     log.info("measuring how fast this machine proves", {{"devices", devices->size()}});
     // All at the same time, as they will work.
     std::vector<std::thread> measuring;
+    measuring.reserve(lanes.size());
     for (const auto& lane : lanes) {
       measuring.emplace_back([&, lane = lane.get()] {
         lane->hertz = proof_system_.measure(lane->options, [] { return !interrupted(); });
@@ -187,6 +189,7 @@ Result<int> WorkerCommand::run() const {
                         .progress = std::chrono::milliseconds(progress_ms_)};
   timing.backoff.first = std::chrono::milliseconds(reconnect_ms_);
   std::vector<std::thread> running;
+  running.reserve(lanes.size());
   for (const auto& lane : lanes) {
     const double hertz = estimate_ == 0 ? *lane->hertz : estimate_;
     log.info("worker starts", {{"prover", lane->state.prover_id()},

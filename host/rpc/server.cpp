@@ -6,6 +6,8 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/auth_context.h>
+#include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -80,6 +82,7 @@ class Server::State {
   class RequestCall;
   class CompileCall;
   class ProverCall;
+  class Gate;
   // Streams come as bytes: read as messages, a malformed one could not be told from the end of the stream.
   using ServiceBase = pb::Orchestrator::WithCallbackMethod_RequestProof<pb::Orchestrator::WithCallbackMethod_Compile<
       pb::Orchestrator::WithRawCallbackMethod_AddProver<pb::Orchestrator::Service>>>;
@@ -100,6 +103,8 @@ class Server::State {
   // The name under which a caller's requests count, if it may call at all.
   tl::expected<std::string, grpc::Status> authorize(const grpc::CallbackServerContext& context,
                                                     std::string_view rpc) const;
+  using Metadata = std::multimap<grpc::string_ref, grpc::string_ref>;
+  tl::expected<std::string, grpc::Status> authorize(const Metadata& metadata, std::string_view rpc) const;
   // A unary call that was refused at once.
   grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext& context, std::string_view rpc,
                                    const grpc::Status& status);
@@ -485,7 +490,38 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Server::State::Serv
 
 // --- The server
 
+// Asks for tokens when a call begins: a unary call's own check comes after its message, which may be large.
+class Server::State::Gate final : public grpc::AuthMetadataProcessor {
+ public:
+  explicit Gate(State& state) : state_(state) {}
+
+  bool IsBlocking() const override { return false; }
+
+  grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* /*context*/, OutputMetadata* /*consumed*/,
+                       OutputMetadata* /*response*/) override {
+    const auto path = metadata.find(":path");
+    if (path == metadata.end()) return grpc::Status::OK;
+    const std::string_view method(path->second.data(), path->second.size());
+    for (const std::string_view rpc : {kRequestProof, kCompile}) {
+      if (method != fmt::format("/nexus.orchestrator.Orchestrator/{}", rpc)) continue;
+      const auto requester = state_.authorize(metadata, rpc);
+      if (requester) break;
+      state_.count(rpc, requester.error());
+      state_.log_.info(
+          "call refused",
+          {{"rpc", rpc}, {"status", code_name(requester.error())}, {"reason", requester.error().error_message()}});
+      return requester.error();
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  State& state_;
+};
+
 tl::expected<void, std::string> Server::State::start() {
+  // Credentials for plaintext take no processor; there the calls' own checks are all.
+  if (options_.tokens && options_.tls) options_.credentials->SetAuthMetadataProcessor(std::make_shared<Gate>(*this));
   grpc::EnableDefaultHealthCheckService(true);
   static std::once_flag reflection;
   std::call_once(reflection, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
@@ -532,8 +568,11 @@ void Server::State::stop() {
 tl::expected<std::string, grpc::Status> Server::State::authorize(const grpc::CallbackServerContext& context,
                                                                  std::string_view rpc) const {
   if (!options_.tokens) return host_of(context.peer());
+  return authorize(context.client_metadata(), rpc);
+}
+
+tl::expected<std::string, grpc::Status> Server::State::authorize(const Metadata& metadata, std::string_view rpc) const {
   constexpr std::string_view kScheme = "Bearer ";
-  const auto& metadata = context.client_metadata();
   const auto found = metadata.find("authorization");
   if (found == metadata.end()) {
     return tl::unexpected(refusal(grpc::StatusCode::UNAUTHENTICATED,

@@ -25,6 +25,7 @@ using Compile = std::function<store::Expected<std::string>(const std::string& so
 struct ServerOptions {
   std::string listen;  ///< HOST:PORT; port 0: one that is free
   std::shared_ptr<grpc::ServerCredentials> credentials;
+  bool tls = false;                    ///< what the credentials are; then tokens are asked for before messages are read
   std::optional<Tokens> tokens{};      ///< none: anybody may request and compile
   bool provers_authenticated = false;  ///< provers must have shown a certificate that the credentials accept
 

@@ -63,6 +63,29 @@ class Tls(NetworkTest):
         # Requesters need none.
         self.assert_accepted(self.request(orchestrator.address, *ca))
 
+    def test_strangers_send_nothing_large(self):
+        (self.folder / "tokens").write_text(TOKENS)
+        orchestrator = self.orchestrator(*self.flags, "--tokens", self.folder / "tokens")
+        stub = orchestrator.stub(grpc.ssl_channel_credentials(self.trust))
+        bearer = [("authorization", "Bearer " + TOKEN)]
+        stub.RequestProof(proof_request(count=0), timeout=10, metadata=bearer)
+        before = orchestrator.peak_memory()
+        large = proof_request(data=bytes(200 << 20))
+        for metadata, message in ((None, "no token"), ([("authorization", "Bearer 0123456789abcdef-mallory")], "not among")):
+            self.assert_refused(grpc.StatusCode.UNAUTHENTICATED, message, stub.RequestProof, large, timeout=60,
+                                metadata=metadata)
+        self.assertLess(orchestrator.peak_memory() - before, 50 << 20)
+        counts = {(row["rpc"], row["status"]): row["count"] for row in orchestrator.status()["calls"]}
+        self.assertEqual(counts[("RequestProof", "UNAUTHENTICATED")], 2)
+        # Who has a token is refused for what was sent, and provers need none.
+        self.assert_refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "input has", stub.RequestProof, large, timeout=60,
+                            metadata=bearer)
+        self.assert_refused(grpc.StatusCode.PERMISSION_DENIED, "carol does not allow", stub.RequestProof,
+                            proof_request(count=0), timeout=10,
+                            metadata=[("authorization", "Bearer 0123456789abcdef-carol")])
+        self.worker(orchestrator.address, "--tls-ca", self.folder / "ca.pem")
+        self.assertGreater(len(stub.RequestProof(proof_request(), timeout=60, metadata=bearer).proof.nova_bytes), 0)
+
     def test_plaintext_is_for_loopback(self):
         for flags, message in ((["--listen", "0.0.0.0:0"], "no loopback address"),
                                (["--listen", "127.0.0.1:0", "--tls-cert", "x.pem"], "--tls-key"),

@@ -61,8 +61,9 @@ class FakeTransport final : public Transport {
     if (const auto* proof = std::get_if<FinishedProof>(&message); proof != nullptr && writes_proofs_) {
       written = proof->key;
     }
-    monitor_.change([&] { sent_.push_back(std::move(message)); });
+    // Before a test can see it, and end the stream.
     if (written) events_for_tests().written(*written);
+    monitor_.change([&] { sent_.push_back(std::move(message)); });
   }
   void finish() override {
     monitor_.change([&] { ++finished_; });
