@@ -39,6 +39,10 @@ if(MAGNETAR_HAVE_CUDA)
   # CMake 3.25 does not know nvcc's flag for C++20.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  # For projects that want 3.25, CMake 3.25.1 marks a library as deprecated that CUDA 13 no longer has, and fails.
+  set(minimum_version "${CMAKE_MINIMUM_REQUIRED_VERSION}")
+  set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
   find_package(CUDAToolkit REQUIRED)
+  set(CMAKE_MINIMUM_REQUIRED_VERSION "${minimum_version}")
   message(STATUS "CUDA kernels: ${CUDAToolkit_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
 endif()
