@@ -144,8 +144,8 @@ struct Snapshot {
 /// lost in a Store, and has everything that takes time done by threads of its own. No call waits for the store, the
 /// engine or a prover unless it says so. Thread-safe.
 ///
-/// Proofs are verified before they count. One that is invalid, or of another part of an open job than its sender was
-/// given to prove, puts the sender in quarantine; one that could not be verified for another reason is tried again by
+/// Proofs are verified before they count. One that is invalid puts the sender in quarantine; one of what its sender was
+/// never given is of no use; one that could not be verified for another reason is tried again by
 /// another prover.
 class Dispatcher {
  public:

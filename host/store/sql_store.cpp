@@ -369,16 +369,6 @@ Result<void> SqlStore::release(SegmentId segment, const std::string& prover, con
   });
 }
 
-Result<bool> SqlStore::has_job(const Digest& program, const Digest& input) {
-  return transaction([&]() -> Result<bool> {
-    // As the index has it.
-    const auto rows = query("SELECT 1 FROM jobs WHERE program = $1 AND input = $2 AND state <> 5 LIMIT 1",
-                            {value_of(program), value_of(input)});
-    if (!rows) return tl::unexpected(rows.error());
-    return !rows->empty();
-  });
-}
-
 Result<std::optional<SegmentRecord>> SqlStore::leased_segment(const std::string& prover, const Digest& program,
                                                               const Digest& input, const SegmentRange& range) {
   return transaction([&]() -> Result<std::optional<SegmentRecord>> {

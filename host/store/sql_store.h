@@ -40,7 +40,6 @@ class SqlStore final : public Store {
   Result<LeaseOutcome> lease(SegmentId segment, const std::string& prover, std::size_t max_leases,
                              const Caller& caller) override;
   Result<void> release(SegmentId segment, const std::string& prover, const Caller& caller) override;
-  Result<bool> has_job(const Digest& program, const Digest& input) override;
   Result<std::optional<SegmentRecord>> leased_segment(const std::string& prover, const Digest& program,
                                                       const Digest& input, const SegmentRange& range) override;
   Result<ProofOutcome> accept_proof(SegmentId segment, const std::string& prover, const Digest& proof,

@@ -191,9 +191,6 @@ class Store {
   virtual Result<std::optional<SegmentRecord>> leased_segment(const std::string& prover, const Digest& program,
                                                               const Digest& input, const SegmentRange& range) = 0;
 
-  /// Whether there is a job of this program and input, one that failed not counted.
-  virtual Result<bool> has_job(const Digest& program, const Digest& input) = 0;
-
   enum class ProofOutcome : std::uint8_t {
     kAccepted,
     kAcceptedLast,  ///< the job is now in kAssembling, owned by the caller

@@ -65,9 +65,6 @@ class FlakyStore final : public store::Store, private store::Blobs {
                               const store::Caller& caller) override {
     return call<void>([&] { return store_.release(segment, prover, caller); });
   }
-  store::Result<bool> has_job(const store::Digest& program, const store::Digest& input) override {
-    return call<bool>([&] { return store_.has_job(program, input); });
-  }
   store::Result<std::optional<store::SegmentRecord>> leased_segment(const std::string& prover,
                                                                     const store::Digest& program,
                                                                     const store::Digest& input,

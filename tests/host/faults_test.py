@@ -158,24 +158,31 @@ class Liars(NetworkTest):
     def test_false_state(self):
         self.lie(fake_proof(self.folder, 0, FIBONACCI_STEPS, lie="state"), "state")
 
-    def test_other_range(self):
-        self.lie(fake_proof(self.folder, 5, 7), "")
-
-    def test_proof_of_another_job(self):
-        orchestrator = self.orchestrator()
+    def useless(self, proof, orchestrator, data=b""):
+        """A prover by hand sends a proof that it was not given to make, and nothing else: it is overtaken."""
         stub = orchestrator.stub()
-        honest = self.worker(orchestrator.address)
-        stub.RequestProof(proof_request(), timeout=30)
-        honest.end()
-        replay = fake_proof(self.folder, 0, FIBONACCI_STEPS)
         liar = Prover(stub, "liar")
         liar.beat_forever()
-        call = stub.RequestProof.future(proof_request(data=b"another job"))
+        call = stub.RequestProof.future(proof_request(data=data))
         liar.work()
-        liar.send_proof(replay)
-        self.assertEqual(liar.outcome()[0], grpc.StatusCode.PERMISSION_DENIED)
+        before = orchestrator.counter("proofs_accepted")
+        liar.send_proof(proof)
+        wait_for(lambda: orchestrator.counter("proofs_superseded") == 1, "the proof to be put aside")
         self.worker(orchestrator.address, name="next")
-        call.result(30)
+        self.assertNotEqual(call.result(30).proof.nova_bytes, proof)
+        self.assertEqual(orchestrator.counter("proofs_accepted"), before + 1)
+        self.assertEqual(orchestrator.counter("proofs_refused"), 0)
+        self.assertFalse(liar.ended.is_set())
+
+    def test_other_range(self):
+        self.useless(fake_proof(self.folder, 5, 7), self.orchestrator("--straggler-grace", "300ms"))
+
+    def test_proof_of_another_job(self):
+        orchestrator = self.orchestrator("--straggler-grace", "300ms")
+        honest = self.worker(orchestrator.address)
+        orchestrator.stub().RequestProof(proof_request(), timeout=30)
+        honest.end()
+        self.useless(fake_proof(self.folder, 0, FIBONACCI_STEPS), orchestrator, data=b"another job")
 
     def test_worker_that_lies(self):
         orchestrator = self.orchestrator()

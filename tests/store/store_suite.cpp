@@ -317,9 +317,6 @@ TEST_P(StoreSuite, RemembersWhoWasGivenWhat) {
   EXPECT_FALSE(given("p", {0, 8})->verified);
   EXPECT_FALSE(given("p", {8, 4})) << "another range";
   EXPECT_FALSE(given("q", {0, 8})) << "another prover";
-  EXPECT_TRUE(*store_->has_job(program, input));
-  EXPECT_FALSE(*store_->has_job(input, input));
-  EXPECT_FALSE(*store_->has_job(program, program));
   EXPECT_FALSE(*store_->leased_segment("p", input, input, {0, 8})) << "another program";
   EXPECT_FALSE(*store_->leased_segment("p", program, program, {0, 8})) << "another input";
   ASSERT_EQ(*store_->accept_proof(record.segments[0].id, "q", put("0"), 0, caller()), kAccepted);

@@ -301,6 +301,11 @@ class Soak:
         last = self.sample()
         print(f"in the end: resident {last['resident'] >> 20} MiB, {last['files']} files, rows "
               f"{ {table: last[table] for table in TABLES} }")
+        refused = {row[0] for row in self.installation.postgres.query("SELECT id FROM provers WHERE refused > 0")}
+        if honest := refused & {worker.id for worker in self.installation.workers}:
+            raise AssertionError(f"honest workers were put in quarantine: {honest}")
+        if self.counts["bad clients: invalid_proof"] > 3 and not refused:
+            raise AssertionError("no bad client was put in quarantine")
         if last["provers"] > len(self.installation.workers) + BAD_IDS:
             raise AssertionError(f"{last['provers']} provers in the store")
         if last["files"] > first["files"] + MORE_FILES:
