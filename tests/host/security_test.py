@@ -197,7 +197,9 @@ class Operations(NetworkTest):
         orchestrator.stub().RequestProof(proof_request(count=0), timeout=10)
         served = {}
         labels = {}
-        for line in orchestrator.get("/metrics").splitlines():
+        worker = self.worker(orchestrator.address, "--http", "127.0.0.1:0")
+        worker.read_http()
+        for line in (orchestrator.get("/metrics") + worker.get("/metrics")).splitlines():
             if found := re.match(r"# TYPE (\S+) (\S+)", line):
                 served[found.group(1)] = found.group(2)
             elif found := re.match(r"([a-z_]+?)(?:_bucket)?\{(.*)\}", line):
