@@ -48,6 +48,9 @@ class Topology(NetworkTest):
             return any(prover["id"] == part.id and prover["segment"] is not None for prover in self.installation.provers())
         return any(prover["segment"] is not None for prover in self.installation.provers())
 
+    def store_errors(self):
+        return sum(each.status()["counters"]["store_errors"] for each in self.installation.orchestrators)
+
     def test_every_process_in_turn(self):
         installation = self.installation
         report = []
@@ -60,6 +63,9 @@ class Topology(NetworkTest):
             victim.kill()
             killed = time.monotonic()
             time.sleep(0.5)
+            if victim is installation.postgres:
+                # So that there is something to alert of.
+                wait_for(lambda: self.store_errors() > 0, "an orchestrator to miss its store")
             victim.start()
             started = time.monotonic()
             if victim in installation.orchestrators:
