@@ -12,7 +12,7 @@ install(FILES "${sdk}/link.ld" "${sdk}/README.md" DESTINATION "${sdk_folder}")
 install(DIRECTORY "${sdk}/include" "${sdk}/runtime" "${sdk}/programs" "${sdk}/prebuilt" DESTINATION "${sdk_folder}")
 install(DIRECTORY "${sdk}/rust/programs" DESTINATION "${sdk_folder}/rust")
 install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/README.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
-install(DIRECTORY "${CMAKE_SOURCE_DIR}/docs/" DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
+install(DIRECTORY "${CMAKE_SOURCE_DIR}/docs/" DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.png")
 
 # The manual page is what --help says. A build with sanitizers is not for installing.
 if(NOT MAGNETAR_SANITIZE AND NOT MAGNETAR_FUZZ)
