@@ -55,9 +55,8 @@ def kernels_of(report):
 
 def short_name(mangled):
     """accumulate_kernel<Fq> of a mangled name."""
-    # A mangled name has its length before it, here perhaps behind other digits.
-    name = next(candidate for digits in re.finditer(r"\d+", mangled) for length in range(1, len(digits[0]) + 1)
-                if (candidate := mangled[digits.end():digits.end() + int(digits[0][-length:])]).endswith("_kernel"))
+    demangled = subprocess.run(["c++filt", mangled], capture_output=True, text=True, check=True).stdout
+    name = re.search(r"(\w+_kernel)[<(]", demangled)[1]
     field = "Fr" if "ScalarParametersEEE" in mangled else "Fq" if "BaseParametersEEE" in mangled else ""
     return f"{name}<{field}>" if field else name
 
