@@ -248,8 +248,7 @@ Result<int> OrchestratorCommand::run() const {
   options.workers = workers_;
   options.policy.bounds.max_segments = proof_system_.max_segments();
   options.segment_proof_bytes = proof_system_.segment_proof_bytes();
-  options.self = identity->self();
-  options.former = identity->former();
+  options.self = identity->id();
   const auto clock = options.clock;
   const std::unique_ptr<dispatch::ProofEngine> engine = proof_system_.engine(cache_.path(), limits_);
   const auto dispatcher = dispatch::Dispatcher::start(
@@ -271,11 +270,11 @@ Result<int> OrchestratorCommand::run() const {
                                    return http::to_json((*dispatcher)->snapshot(), (*server)->counts(), clock(), uptime)
                                        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
                                  },
-                             .ready = [&] { return !(*dispatcher)->snapshot().draining; },
-                             // It answers at all.
+                             .ready = [&] { return !(*dispatcher)->draining(); },
+                             // It answers at all, and so does what all its work waits for.
                              .healthy =
                                  [&] {
-                                   static_cast<void>((*dispatcher)->snapshot());
+                                   static_cast<void>((*dispatcher)->draining());
                                    return true;
                                  }};
     auto running = http::HttpServer::start(http_address->host, std::stoi(http_address->port), std::move(pages));

@@ -12,34 +12,29 @@
 
 namespace magnetar::host {
 
-void OrchestratorIdentity::CloseFile::operator()(const int* file) const {
-  ::close(*file);
-  delete file;
-}
-
 tl::expected<OrchestratorIdentity, std::string> OrchestratorIdentity::open(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "orchestrator-id";
   const auto cannot = [&](std::string_view what) {
     return tl::unexpected(fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(errno)));
   };
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return cannot("open");
   OrchestratorIdentity identity;
-  identity.lock_.reset(new int(file));
+  identity.lock_ = compile::Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const int file = identity.lock_.number();
+  if (!identity.lock_.is_open()) return cannot("open");
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return cannot("lock");
     return identity;
   }
-  // A file that was being written when its process died holds no whole id; the store then notices by itself.
+  store::OrchestratorId id = store::new_orchestrator_id();
+  const auto size = static_cast<ssize_t>(id.size());
   std::array<char, 64> text{};
-  const ssize_t size = ::pread(file, text.data(), text.size(), 0);
-  if (size == static_cast<ssize_t>(identity.self_.size())) {
-    identity.former_ = store::OrchestratorId(text.data(), static_cast<std::size_t>(size));
-  }
-  if (::pwrite(file, identity.self_.data(), identity.self_.size(), 0) != static_cast<ssize_t>(identity.self_.size()) ||
-      ::ftruncate(file, static_cast<off_t>(identity.self_.size())) != 0) {
+  if (::pread(file, text.data(), text.size(), 0) == size) {
+    id.assign(text.data(), id.size());
+  } else if (::ftruncate(file, 0) != 0 || ::pwrite(file, id.data(), id.size(), 0) != size) {
+    // A file that was being written when its process died holds no whole id; no store has seen it.
     return cannot("write");
   }
+  identity.id_ = std::move(id);
   return identity;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,13 +50,22 @@ class Lane {
 
   const proving::ProofSystem::ProverOptions options;
   worker::StateFolder state;
-  tl::expected<double, std::string> hertz = 0.0;  ///< as measured
 
  private:
   std::unique_ptr<worker::Prover> prover_;
   rpc::ProverTransport transport_;
   mutable std::mutex mutex_;
   std::unique_ptr<worker::Worker> worker_;  // by mutex_, until it is there
+};
+
+/// Before their futures wait for them, however that comes about.
+struct StopAtTheEnd {
+  const std::vector<std::unique_ptr<Lane>>& lanes;
+
+  void operator()() const {
+    for (const auto& lane : lanes) lane->stop();
+  }
+  ~StopAtTheEnd() { (*this)(); }
 };
 
 }  // namespace
@@ -145,22 +155,23 @@ Result<int> WorkerCommand::run() const {
       for (const auto& lane : lanes) all.push_back(lane->snapshot());
       return all;
     };
-    auto pages =
-        http::Pages{.metrics = [=] { return http::worker_metrics(snapshots()); },
-                    .status = [=] { return http::worker_status(snapshots()); },
-                    .ready =
-                        [=] {
-                          const auto all = snapshots();
-                          return std::any_of(all.begin(), all.end(), [](const auto& s) { return s.connected; });
-                        },
-                    .healthy =
-                        [=] {
-                          const auto all = snapshots();
-                          const auto now = std::chrono::steady_clock::now();
-                          return std::all_of(all.begin(), all.end(),
-                                             [&](const auto& s) { return now - s.turned_at < longest_turn; });
-                        },
-                    .page = false};
+    auto pages = http::Pages{
+        .metrics = [=] { return http::worker_metrics(snapshots()); },
+        .status = [=] { return http::worker_status(snapshots()); },
+        .ready =
+            [=] {
+              const auto all = snapshots();
+              return std::any_of(all.begin(), all.end(), [](const auto& s) { return s.connected; });
+            },
+        .healthy =
+            [=] {
+              const auto all = snapshots();
+              const auto now = std::chrono::steady_clock::now();
+              // Some may have ended while others still take their leave.
+              return interrupted() || std::all_of(all.begin(), all.end(),
+                                                  [&](const auto& s) { return now - s.turned_at < longest_turn; });
+            },
+        .page = false};
     auto running = http::HttpServer::start(http_address->host, std::stoi(http_address->port), std::move(pages));
     if (!running) return environment("cannot-listen", running.error());
     http_server = *std::move(running);
@@ -168,44 +179,56 @@ Result<int> WorkerCommand::run() const {
     if (auto written = write_stdout(line.data(), line.size()); !written) return tl::unexpected(written.error());
   }
 
+  std::vector<double> hertz(lanes.size(), estimate_);
   if (estimate_ == 0) {
     log.info("measuring how fast this machine proves", {{"devices", devices->size()}});
     // All at the same time, as they will work.
-    std::vector<std::thread> measuring;
+    std::vector<std::future<tl::expected<double, std::string>>> measuring;
     measuring.reserve(lanes.size());
     for (const auto& lane : lanes) {
-      measuring.emplace_back([&, lane = lane.get()] {
-        lane->hertz = proof_system_.measure(lane->options, [] { return !interrupted(); });
-      });
+      measuring.push_back(std::async(std::launch::async, [&, lane = lane.get()] {
+        return proof_system_.measure(lane->options, [] { return !interrupted(); });
+      }));
     }
-    for (std::thread& thread : measuring) thread.join();
-    if (interrupted()) return kDone;
-    for (const auto& lane : lanes) {
-      if (!lane->hertz) return environment("no-measurement", lane->hertz.error());
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      const auto measured = measuring[i].get();
+      if (interrupted()) return kDone;
+      if (!measured) return environment("no-measurement", measured.error());
+      hertz[i] = *measured;
     }
   }
 
   worker::Timing timing{.heartbeat = std::chrono::milliseconds(heartbeat_ms_),
                         .progress = std::chrono::milliseconds(progress_ms_)};
   timing.backoff.first = std::chrono::milliseconds(reconnect_ms_);
-  std::vector<std::thread> running;
-  running.reserve(lanes.size());
-  for (const auto& lane : lanes) {
-    const double hertz = estimate_ == 0 ? *lane->hertz : estimate_;
-    log.info("worker starts", {{"prover", lane->state.prover_id()},
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    Lane& lane = *lanes[i];
+    log.info("worker starts", {{"prover", lane.state.prover_id()},
                                {"orchestrator", orchestrator_.address},
-                               {"device", lane->options.device},
-                               {"hertz", hertz}});
-    lane->begin({.type = type_ == "ci" ? worker::ProverType::kCi : worker::ProverType::kVolunteer,
-                 .prover_id = lane->state.prover_id(),
-                 .cycles_per_second = hertz},
-                timing, log);
-    running.emplace_back([lane = lane.get()] { lane->run(); });
+                               {"device", lane.options.device},
+                               {"hertz", hertz[i]}});
+    lane.begin({.type = type_ == "ci" ? worker::ProverType::kCi : worker::ProverType::kVolunteer,
+                .prover_id = lane.state.prover_id(),
+                .cycles_per_second = hertz[i]},
+               timing, log);
   }
+  // One that fails ends all: what it threw comes out of get(), once the others have ended in order.
+  std::vector<std::future<void>> running;
+  running.reserve(lanes.size());
+  const StopAtTheEnd stop{lanes};
+  for (const auto& lane : lanes) {
+    running.push_back(std::async(std::launch::async, [lane = lane.get()] { lane->run(); }));
+  }
+  const auto has_ended = [](const std::future<void>& run) {
+    return run.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
   // A signal handler can do no more than set a flag.
-  while (!interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  for (const auto& lane : lanes) lane->stop();
-  for (std::thread& thread : running) thread.join();
+  while (!interrupted() && std::none_of(running.begin(), running.end(), has_ended)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  stop();
+  for (const std::future<void>& run : running) run.wait();
+  for (std::future<void>& run : running) run.get();
   for (const auto& lane : lanes) log.info("worker ends", {{"prover", lane->state.prover_id()}});
   return kDone;
 }

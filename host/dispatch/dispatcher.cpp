@@ -107,6 +107,7 @@ class Dispatcher::Core {
   void disconnect(SessionId session);
   void drain();
   bool wait_drained(Duration at_most);
+  bool draining() const;
   Snapshot snapshot() const;
 
  private:
@@ -186,6 +187,7 @@ class Dispatcher::Core {
   void retry_later(std::function<void()> command);
   store::Result<void> poll();
   std::string too_old(const JobRecord& job) const;
+  std::size_t connected() const;
   void collect_garbage();
   void decide();
   bool carry_out(const Decisions& decisions);
@@ -254,10 +256,8 @@ class Dispatcher::Core {
 };
 
 store::Result<void> Dispatcher::Core::start() {
-  if (options_.former) {
-    store::Caller former = caller();
-    former.id = *options_.former;
-    if (auto retired = store_.retire(former); !retired) return retired;
+  if (options_.self) {
+    if (auto retired = store_.retire(caller()); !retired) return retired;
   }
   if (auto polled = poll(); !polled) return polled;
   store_.watch([this](std::optional<JobId> job) {
@@ -393,16 +393,18 @@ store::Result<void> Dispatcher::Core::poll() {
 std::string Dispatcher::Core::too_old(const JobRecord& job) const {
   const auto verified =
       std::count_if(job.segments.begin(), job.segments.end(), [](const auto& s) { return s.verified; });
-  std::size_t provers = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    provers = scheduler_.connected();
-  }
+  const std::size_t provers = connected();
   return fmt::format(
-      "the job was not done within {} s: it is {}, with {} of {} segments verified; {}",
+      "the job was not done within {} s: it is {}, with {} of {} segments verified; {}{}",
       std::chrono::duration_cast<std::chrono::seconds>(options_.max_job_age).count(), name(job.state), verified,
       job.segments.size(),
-      provers == 0 ? std::string("no prover is connected") : fmt::format("provers connected: {}", provers));
+      provers == 0 ? std::string("no prover is connected") : fmt::format("provers connected: {}", provers),
+      store_.shared() ? " to this orchestrator" : "");
+}
+
+std::size_t Dispatcher::Core::connected() const {
+  const std::lock_guard lock(mutex_);
+  return scheduler_.connected();
 }
 
 void Dispatcher::Core::collect_garbage() {
@@ -757,11 +759,7 @@ void Dispatcher::Core::execute(JobId job, const store::JobKey& key) {
     return retry_later([this, job] { reload(job); });
   }
   log({.message = fmt::format("to prove: {} steps of {}", *steps, *steps_in_trace), .job = job});
-  const bool alone = [this] {
-    const std::lock_guard lock(mutex_);
-    return scheduler_.connected() == 0;
-  }();
-  if (alone && !store_.shared()) {
+  if (!store_.shared() && connected() == 0) {
     log({.severity = Event::Severity::kWarning, .message = "waits for a prover: none is connected", .job = job});
   }
   post([this, job] { reload(job); });
@@ -1055,8 +1053,9 @@ void Dispatcher::Core::verify_proof(const std::shared_ptr<Proof>& proof, const S
     drop();
     return fail_job(segment.job, unavailable(material.error()));
   }
+  const auto before = proof->verifying;  // not 0 if it could not be stored before
   const auto verified = timed(*proof, [&] { return engine_.verify(*material, segment.range, *proof->bytes); });
-  count(&Counters::verifications, proof->verifying);
+  count(&Counters::verifications, proof->verifying - before);
   if (!verified) {
     if (verified.error().invalid) {
       return quarantine(proof->prover, segment, fmt::format("it sent an invalid proof: {}", verified.error().message));
@@ -1165,6 +1164,11 @@ bool Dispatcher::Core::wait_drained(Duration at_most) {
   });
 }
 
+bool Dispatcher::Core::draining() const {
+  const std::lock_guard lock(mutex_);
+  return draining_;
+}
+
 Snapshot Dispatcher::Core::snapshot() const {
   Snapshot snapshot;
   snapshot.orchestrator = self_;
@@ -1217,6 +1221,9 @@ void Dispatcher::drain() {
 }
 bool Dispatcher::wait_drained(Duration at_most) {
   return core_->wait_drained(at_most);
+}
+bool Dispatcher::draining() const {
+  return core_->draining();
 }
 Snapshot Dispatcher::snapshot() const {
   return core_->snapshot();

@@ -49,11 +49,9 @@ struct Options {
   Duration tick = std::chrono::milliseconds(500);  ///< between two decisions when nothing happens
   unsigned workers = 1;                            ///< threads that execute, verify and assemble
   std::function<Time()> clock = steady_wall_clock();
-  /// By what the store knows this orchestrator; otherwise a new id.
+  /// By what the store knows this orchestrator; otherwise a new id. Whoever had it before is dead: its provers and its
+  /// jobs need not wait until the store notices.
   std::optional<store::OrchestratorId> self{};
-  /// The orchestrator that this one replaces, which is dead: its provers and its jobs need not wait until the store
-  /// notices.
-  std::optional<store::OrchestratorId> former{};
 };
 
 /// What a requester asks for.
@@ -191,6 +189,7 @@ class Dispatcher {
   /// Waits until a draining dispatcher has no prover at work and nothing to verify, or for `at_most`. Whether it has.
   bool wait_drained(Duration at_most);
 
+  bool draining() const;
   Snapshot snapshot() const;
 
  private:

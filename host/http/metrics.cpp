@@ -26,7 +26,8 @@ std::string metrics(const dispatch::Snapshot& snapshot, const rpc::RpcCounts& ca
   families.counter("provers_lost_total", "Provers that disappeared with work in hand", c.provers_lost);
   families.counter("proofs_accepted_total", "Segment proofs that were valid and needed", c.proofs_accepted);
   families.counter("proofs_refused_total", "Segment proofs that were not valid", c.proofs_refused);
-  families.counter("proofs_superseded_total", "Segment proofs that came too late", c.proofs_superseded);
+  families.counter("proofs_superseded_total", "Segment proofs that came too late, or that nobody asked for",
+                   c.proofs_superseded);
   families.counter("steps_verified_total", "Steps in accepted segment proofs", c.steps_verified);
   families.counter("verifications_failed_total", "Verifications that ended without a verdict", c.verifications_failed);
   families.counter("store_errors_total", "Calls of the store that failed", c.store_errors);

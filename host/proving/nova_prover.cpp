@@ -87,18 +87,15 @@ tl::expected<std::string, ProveFailure> NovaProver::prove(const worker::Work& wo
                                        start ? &*start : nullptr);
   if (!plan) return tl::unexpected(to_failure(plan.error()));
   const auto parameters = store_.parameters(plan->statement.layout);
-  const auto device_failed = [&](const std::string& why) {
-    if (watch.device_failed) watch.device_failed(why);
-  };
   zkvm::Control control{.progress = on_progress,
                         .save = [&](const zkvm::ProvingState& state) { watch.save(as_text(zkvm::encode(state))); },
-                        .device_failed = device_failed};
+                        .device_failed = watch.device_failed};
   if (watch.resume) {
     if (auto state = zkvm::decode_proving_state(as_octets(*watch.resume))) control.resume = *std::move(state);
   }
   auto devices = make_devices_(*parameters);
   if (!devices) {
-    device_failed(devices.error().what());
+    if (watch.device_failed) watch.device_failed(devices.error().what());
     devices = zkvm::cpu_devices(*parameters);
   }
   auto proved = zkvm::prove(*parameters, *plan, *devices, control);

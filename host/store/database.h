@@ -71,7 +71,10 @@ auto in_transaction(Database& database, const F& f, Durability durability = Dura
   constexpr int kTries = 4;
   for (int tries = 1;; ++tries) {
     auto result = [&]() -> decltype(f()) {
-      if (auto begun = database.begin(durability); !begun) return tl::unexpected(begun.error());
+      if (auto begun = database.begin(durability); !begun) {
+        database.rollback();
+        return tl::unexpected(begun.error());
+      }
       auto done = f();
       if (!done) {
         database.rollback();

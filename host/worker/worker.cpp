@@ -53,8 +53,6 @@ struct Running {
   Clock::time_point started = Clock::now();
   std::atomic<bool> cancelled = false;
   std::atomic<bool> device_failed = false;
-  std::mutex mutex{};
-  std::optional<Progress> progress{};  // by mutex
   std::thread thread{};
 };
 
@@ -84,6 +82,7 @@ class Worker::Loop {
     status_.prover = registration_.prover_id;
     status_.device = prover_.device();
     status_.turned_at = Clock::now();
+    status_.unsent_proofs = state_.kept_proofs().size();
   }
 
   void post(Event event) {
@@ -97,13 +96,8 @@ class Worker::Loop {
   void run();
 
   Snapshot snapshot() const {
-    Snapshot snapshot;
-    {
-      const std::lock_guard lock(status_mutex_);
-      snapshot = status_;
-    }
-    snapshot.unsent_proofs = state_.kept_proofs().size();
-    return snapshot;
+    const std::lock_guard lock(status_mutex_);
+    return status_;
   }
 
  private:
@@ -123,14 +117,17 @@ class Worker::Loop {
   void handle(Stop);
 
   void start(Work work, std::string key);
+  void end_running();
   void cancel();
   void report_progress();
   void send_next_proof();
   void give_up_stream();
+  void discard_proof(const std::string& key);
+  void count_unsent();
   template <typename F>
-  void note(const F& change) {
+  auto note(const F& change) {
     const std::lock_guard lock(status_mutex_);
-    change(status_);
+    return change(status_);
   }
 
   const Registration registration_;
@@ -211,7 +208,7 @@ void Worker::Loop::on_time(Clock::time_point now) {
     if (now < entry->second + timing_.confirmation) {
       ++entry;
     } else {
-      state_.discard_proof(entry->first);
+      discard_proof(entry->first);
       entry = written_.erase(entry);
     }
   }
@@ -294,7 +291,7 @@ void Worker::Loop::handle(Ended ended) {
   const auto wait = backoff_.next();
   // What was refused would be refused again, each time with the whole prover.
   if (ended.closed.in_order || ended.closed.refused) {
-    for (const auto& [key, when] : written_) state_.discard_proof(key);
+    for (const auto& [key, when] : written_) discard_proof(key);
   }
   log_.warning(stopping_ ? "disconnected" : "disconnected; connecting again",
                {{"prover", registration_.prover_id},
@@ -313,31 +310,26 @@ void Worker::Loop::handle(Ended ended) {
 void Worker::Loop::handle(Proved proved) {
   running_->thread.join();
   const double seconds = std::chrono::duration<double>(Clock::now() - running_->started).count();
-  note([](Snapshot& s) {
-    s.proving = false;
-    s.progress.reset();
-  });
   if (proved.result) {
-    const double steps = running_->progress ? static_cast<double>(running_->progress->steps_to_prove) : 0;
     note([&](Snapshot& s) {
       ++s.proofs;
-      s.steps += static_cast<std::uint64_t>(steps);
       s.proving_seconds += seconds;
-      s.steps_per_second = steps / std::max(seconds, 1e-9);
+      if (!s.progress) return;
+      s.progress->fraction = 1;
+      s.progress->steps_proven = s.progress->steps_to_prove;
+      s.steps += s.progress->steps_to_prove;
+      s.steps_per_second = static_cast<double>(s.progress->steps_to_prove) / std::max(seconds, 1e-9);
     });
     log_.info("proved", {{"prover", registration_.prover_id},
                          {"work", proved.key},
                          {"device", prover_.device() + (running_->device_failed ? "+cpu" : "")},
                          {"seconds", seconds},
                          {"bytes", proved.result->size()}});
-    if (running_->progress) {
-      running_->progress->fraction = 1;
-      running_->progress->steps_proven = running_->progress->steps_to_prove;
-    }
     if (link_ == Link::kUp) report_progress();
-    running_.reset();
+    end_running();
     const auto kept = state_.keep_proof(proved.key, *proved.result);
     if (kept) {
+      count_unsent();
       state_.discard_checkpoint(proved.key);
       if (link_ == Link::kUp) {
         to_send_.push_back(proved.key);
@@ -349,7 +341,7 @@ void Worker::Loop::handle(Proved proved) {
       if (link_ == Link::kUp) transport_.send(FinishedProof{proved.key, *std::move(proved.result)});
     }
   } else {
-    running_.reset();
+    end_running();
     const ProveFailure& failure = proved.result.error();
     if (failure.kind != ProveFailure::Kind::kCancelled) {
       note([](Snapshot& s) { ++s.failures; });
@@ -366,6 +358,25 @@ void Worker::Loop::handle(Proved proved) {
     std::string key = work.key();
     start(std::move(work), std::move(key));
   }
+}
+
+void Worker::Loop::end_running() {
+  running_.reset();
+  note([](Snapshot& s) {
+    s.proving = false;
+    s.progress.reset();
+  });
+}
+
+void Worker::Loop::discard_proof(const std::string& key) {
+  state_.discard_proof(key);
+  count_unsent();
+}
+
+// Whoever looks at the status must not wait for the disk.
+void Worker::Loop::count_unsent() {
+  const std::size_t count = state_.kept_proofs().size();
+  note([count](Snapshot& s) { s.unsent_proofs = count; });
 }
 
 void Worker::Loop::handle(FirstProgress) {
@@ -396,13 +407,8 @@ void Worker::Loop::start(Work work, std::string key) {
     Watch watch{.go_on = [running] { return !running->cancelled; },
                 .progress =
                     [this, running](const Progress& progress) {
-                      bool first = false;
-                      {
-                        const std::lock_guard lock(running->mutex);
-                        first = !running->progress.has_value();
-                        running->progress = progress;
-                      }
-                      note([&](Snapshot& s) { s.progress = progress; });
+                      const bool first =
+                          note([&](Snapshot& s) { return !std::exchange(s.progress, progress).has_value(); });
                       if (first) post(FirstProgress{});
                       return !running->cancelled;
                     },
@@ -432,11 +438,7 @@ void Worker::Loop::cancel() {
 }
 
 void Worker::Loop::report_progress() {
-  std::optional<Progress> progress;
-  {
-    const std::lock_guard lock(running_->mutex);
-    progress = running_->progress;
-  }
+  const std::optional<Progress> progress = snapshot().progress;
   progress_at_ = Clock::now() + timing_.progress;
   // Nothing is known yet while the program is executed; a heartbeat says that we live.
   if (progress) {

@@ -34,7 +34,7 @@ struct Snapshot {
   bool proving = false;
   std::optional<Progress> progress{};  ///< of what is being proved, once it is known
   std::size_t unsent_proofs = 0;       ///< that no orchestrator has confirmed
-  std::uint64_t connections = 0;       ///< streams that were opened and registered
+  std::uint64_t connections = 0;       ///< streams whose registration was written
   std::uint64_t proofs = 0;
   std::uint64_t proofs_sent = 0;      ///< written to a stream; one twice if it had to be
   std::uint64_t failures = 0;         ///< work that could not be proved

@@ -140,11 +140,11 @@ TEST_F(SharedQueueTest, OneTakesOverFromOneThatDied) {
   EXPECT_TRUE(ask(a_, leased).get());
 }
 
-TEST_F(SharedQueueTest, OneThatReplacesADeadOneDoesNotWait) {
+TEST_F(SharedQueueTest, OneThatIsStartedAgainDoesNotWait) {
   // Nobody would notice that it is dead.
   options_.orchestrator_timeout = 1h;
   const auto clock = steady_wall_clock();
-  const store::Caller dead{"dead", clock(), clock() - 1h};
+  const store::Caller dead{"killed", clock(), clock() - 1h};
   ASSERT_TRUE(a_.store->announce(dead));
   ASSERT_TRUE(*a_.store->connect_prover("p", store::ProverType::kVolunteer, 1, dead));
   const Bytes program = TextEngine::program(10);
@@ -154,11 +154,10 @@ TEST_F(SharedQueueTest, OneThatReplacesADeadOneDoesNotWait) {
   ASSERT_TRUE(*a_.store->split(id, std::vector<store::SegmentRange>{{0, 10}}, dead));
   ASSERT_EQ(*a_.store->lease((**a_.store->job(id)).segments[0].id, "gone", 1, dead),
             store::Store::LeaseOutcome::kGranted);
-  options_.self = "alive";
-  options_.former = "dead";
+  options_.self = "killed";
   a_.dispatcher.reset();
   start(a_);
-  EXPECT_EQ(a_.dispatcher->snapshot().orchestrator, "alive");
+  EXPECT_EQ(a_.dispatcher->snapshot().orchestrator, "killed");
   const auto working = prover(a_, "p");
   EXPECT_TRUE(ask(a_, program).get());
   EXPECT_EQ(working->proved(), 1U);
