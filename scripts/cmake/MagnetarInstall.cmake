@@ -15,7 +15,7 @@ install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/README.md" DEST
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/docs/" DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.png")
 
 # The manual page is what --help says. A build with sanitizers is not for installing.
-if(NOT MAGNETAR_SANITIZE AND NOT MAGNETAR_FUZZ)
+if(NOT MAGNETAR_SANITIZE)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   set(manual_page "${CMAKE_BINARY_DIR}/magnetar.1")
   add_custom_command(

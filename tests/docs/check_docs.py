@@ -6,7 +6,8 @@ Commands run in a scratch folder that looks like the source's root, with magneta
     LANGUAGE file=NAME     written to a file
     sh, sh exit=N          run; N is its exit status
     sh background          lines that are started, each a process that stays until the end
-    LANGUAGE contains      lines that the last command's standard output holds
+    text contains          lines of the last command's standard output
+    LANGUAGE contains      parts of it
     text                   an example of output
     LANGUAGE               shown
     console REASON         commands that are not run, and why not
@@ -30,7 +31,6 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-import magnetar_run
 from magnetar_run import Failure
 
 SKIPPED = 77
@@ -94,8 +94,9 @@ class Reader:
                 raise Failure("it does not say why it is not run")
             print(f"not run, {note}: {'; '.join(text.splitlines())}")
         elif note == "contains":
+            printed = self.last.stdout.splitlines() if language == "text" else self.last.stdout
             for line in text.splitlines():
-                if line not in self.last.stdout:
+                if line not in printed:
                     raise Failure(f"stdout is {self.last.stdout!r}, expected {line!r} in it")
         elif key == "file":
             (self.folder / value).write_text(text)

@@ -72,4 +72,4 @@ class CompileForOthers(EngineTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

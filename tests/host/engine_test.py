@@ -106,4 +106,4 @@ class Sharing(EngineTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,6 +1,5 @@
 """Processes that die, connections that break, provers that lie: every accepted request ends in a verified proof."""
 
-import signal
 import time
 import unittest
 
@@ -10,17 +9,17 @@ from network import *
 class Deaths(NetworkTest):
     def test_worker_goes_on_from_its_checkpoint(self):
         orchestrator = self.orchestrator(heartbeat_ms=1000)
-        # 4.4 s of proving.
-        worker = self.worker(orchestrator.address, hertz=5e4)
+        # 11 s of proving.
+        worker = self.worker(orchestrator.address, hertz=2e4)
         request = self.request(orchestrator.address, start_only=True)
         wait_for(lambda: any(p["fraction"] > 0.4 for p in orchestrator.status()["provers"]), "half of the proof")
         worker.kill()
         start = time.monotonic()
-        again = self.worker(orchestrator.address, hertz=5e4, name="again")
+        again = self.worker(orchestrator.address, hertz=2e4, name="again")
         self.assert_accepted(self.answer(request))
         self.assertIn("going on from a checkpoint", again.log())
         # Not all of it again.
-        self.assertLess(time.monotonic() - start, 4)
+        self.assertLess(time.monotonic() - start, 10)
 
     def test_other_worker_takes_over(self):
         orchestrator = self.orchestrator()
@@ -37,8 +36,8 @@ class Deaths(NetworkTest):
         worker = self.worker(orchestrator.address, hertz=2e4)
         request = self.request(orchestrator.address, start_only=True)
         wait_for(lambda: "given work" in worker.log(), "work")
-        self.assertEqual(worker.end(seconds=5), 0)
-        wait_for(lambda: orchestrator.status()["prover_count"] == 0, "its end to be known", seconds=2)
+        self.assertEqual(worker.end(seconds=20), 0)
+        wait_for(lambda: orchestrator.status()["prover_count"] == 0, "its end to be known", seconds=10)
         self.worker(orchestrator.address, hertz=2e6, name="next")
         self.assert_accepted(self.answer(request))
 
@@ -107,7 +106,7 @@ class Connections(NetworkTest):
         wait_for(lambda: orchestrator.status()["prover_count"] == 0, "the silence to be noticed")
         # Three heartbeat intervals of half a second, and what it takes to look.
         self.assertGreater(time.monotonic() - start, 1)
-        self.assertLess(time.monotonic() - start, 4)
+        self.assertLess(time.monotonic() - start, 10)
         self.worker(orchestrator.address, hertz=2e6, name="other", state="other")
         self.assert_accepted(self.answer(request))
         self.assertEqual(orchestrator.counter("provers_lost"), 1)
@@ -209,4 +208,4 @@ class Liars(NetworkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

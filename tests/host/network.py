@@ -19,11 +19,12 @@ import unittest
 import urllib.request
 
 BINARY = os.environ["MAGNETAR_BINARY"]
-sys.path.insert(0, os.environ["MAGNETAR_STUBS"])
+sys.path[:0] = [os.environ["MAGNETAR_STUBS"], str(pathlib.Path(__file__).parents[1])]
 
 import grpc
 import orchestrator_pb2 as pb
 import orchestrator_pb2_grpc as rpc
+from test_program import main
 
 GUESTS = pathlib.Path(__file__).parents[2] / "vm" / "guest" / "prebuilt"
 FIBONACCI = (GUESTS / "fibonacci.elf").read_bytes()

@@ -123,7 +123,7 @@ class Requests(NetworkTest):
         self.assertLessEqual(sum(map(self.was_refused, sleepers)), 6)
         start = time.monotonic()
         self.assertFalse(stub.RequestProof(proof_request(count=0), timeout=10).HasField("proof"))
-        self.assertLess(time.monotonic() - start, 1)
+        self.assertLess(time.monotonic() - start, 5)
         for call in sleepers:
             call.cancel()
 
@@ -160,7 +160,7 @@ class Requests(NetworkTest):
 
 class Provers(NetworkTest):
     def test_by_hand(self):
-        orchestrator = self.orchestrator()
+        orchestrator = self.orchestrator(heartbeat_ms=10_000)
         stub = orchestrator.stub()
         prover = Prover(stub, "hand-written")
         call = stub.RequestProof.future(proof_request())
@@ -249,4 +249,4 @@ class Provers(NetworkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

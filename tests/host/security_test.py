@@ -142,7 +142,7 @@ class Tokens(NetworkTest):
 
 class Operations(NetworkTest):
     def test_health_and_reflection(self):
-        orchestrator = self.orchestrator("--drain", "3s")
+        orchestrator = self.orchestrator("--drain", "30s")
         channel = grpc.insecure_channel(orchestrator.address)
         # HealthCheckResponse.status, field 1: SERVING 1, NOT_SERVING 2.
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
@@ -155,7 +155,7 @@ class Operations(NetworkTest):
         waiting = orchestrator.stub().RequestProof.future(proof_request())
         wait_for(lambda: orchestrator.status()["busy_provers"] == 1, "work that keeps the drain from ending")
         orchestrator.process.terminate()
-        wait_for(lambda: check(b"", timeout=10) == b"\x08\x02", "not serving", seconds=2)
+        wait_for(lambda: check(b"", timeout=10) == b"\x08\x02", "not serving", seconds=10)
         waiting.cancel()
 
     def test_http(self):
@@ -292,4 +292,4 @@ class Operations(NetworkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -193,6 +193,7 @@ class Soak:
             proof[chance.randrange(len(proof))] ^= 1 << chance.randrange(8)
         else:
             proof = chance.randbytes(chance.randrange(1000))
+            self.count("of these, no proof at all")
         prover.send_proof(bytes(proof))
         prover.ended.wait(5)
         prover.half_close()
@@ -258,7 +259,7 @@ class Soak:
         out = self.folder / "some.proof"
         Request(self.steady, "fibonacci", b"250", "--out", out).verified()
         self.some_proof = out.read_bytes()
-        threads = [threading.Thread(target=self.guarded, args=(loop, number))
+        threads = [threading.Thread(target=self.guarded, args=(loop, number), daemon=True)
                    for loop, number in [(self.requester, i) for i in range(3)] + [(self.bad_client, i) for i in range(2)]]
         for thread in threads:
             thread.start()
@@ -279,8 +280,9 @@ class Soak:
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}")
         self.stopping.set()
+        end = time.monotonic() + 300
         for thread in threads:
-            thread.join(400)
+            thread.join(max(0, end - time.monotonic()))
             if thread.is_alive():
                 self.fail(f"{thread.name} does not end")
         if not self.failures:
@@ -304,7 +306,9 @@ class Soak:
         refused = {row[0] for row in self.installation.postgres.query("SELECT id FROM provers WHERE refused > 0")}
         if honest := refused & {worker.id for worker in self.installation.workers}:
             raise AssertionError(f"honest workers were put in quarantine: {honest}")
-        if self.counts["bad clients: invalid_proof"] > 3 and not refused:
+        # A changed proof may be of work that the client was not given, and is put aside. Other bytes are a lie, if its id is
+        # not connected elsewhere.
+        if self.counts["of these, no proof at all"] > 7 and not refused:
             raise AssertionError("no bad client was put in quarantine")
         if last["provers"] > len(self.installation.workers) + BAD_IDS:
             raise AssertionError(f"{last['provers']} provers in the store")

@@ -4,7 +4,7 @@ import shutil
 import unittest
 
 from installation import *
-from network import NetworkTest
+from network import NetworkTest, main
 
 try:
     from selenium import webdriver
@@ -30,7 +30,6 @@ class StatusPage(NetworkTest):
     def setUp(self):
         super().setUp()
         if reason := lacking():
-            print(f"skipped: {reason}", flush=True)
             self.skipTest(reason)
         self.server = self.orchestrator("--cache", CACHE, heartbeat_ms=HEARTBEAT_MS)
         self.browser = None
@@ -73,7 +72,7 @@ class StatusPage(NetworkTest):
         self.assertEqual(self.rows("provers"), [["No prover is connected."]])
 
         # From here on nothing is asked of the browser but what it shows.
-        requests = [Request(self.server, "fibonacci", b"%d" % number) for number in (500, 600, 450)]
+        requests = [Request(self.server, "fibonacci", b"%d" % number) for number in (900, 1000, 950)]
         for request in requests:
             self.addCleanup(request.close)
         wait_for(lambda: len(self.rows("jobs")) == 4, "three jobs, and a head")
@@ -114,4 +113,4 @@ class StatusPage(NetworkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
